@@ -1,0 +1,357 @@
+"""What a dialog may ask of the world.
+
+A dialog is one function, a generator or an ``async def``. Both hand the same commands out: a command yields *itself* when
+it is iterated or awaited, so ``yield ask(…)``, ``yield from ask(…)`` and ``await ask(…)`` are one thing to whoever drives
+the dialog, and type checkers know what comes back. Nothing here says or does anything: it only describes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+import inspect
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
+from contextvars import ContextVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    NoReturn,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    final,
+    overload,
+)
+
+from .errors import ConfigurationError, DialogError, ForgottenYield
+
+if TYPE_CHECKING:  # for annotations only: the core knows nothing of WeChat when it runs
+    from .reply import Say
+else:
+    Say: TypeAlias = Any
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+P = ParamSpec("P")
+
+Dialog: TypeAlias = "Generator[Any, Any, Say | Again]"
+SubDialog: TypeAlias = Generator[Any, Any, T]
+
+
+# ---- commands -------------------------------------------------------------------------------------------------------
+
+
+class Command(Generic[T_co]):
+    """Yield it, ``yield from`` it, or await it: that gives its value. Used as a value itself it raises `ForgottenYield`."""
+
+    def __iter__(self) -> Generator[Any, Any, T_co]:
+        return (yield self)
+
+    def __await__(self) -> Generator[Any, Any, T_co]:
+        return (yield self)
+
+    def _forgotten(self) -> NoReturn:
+        raise ForgottenYield(f"{self!r} is a command, not its value: write `yield {self!r}`, or `await` it in async def")
+
+    def __str__(self) -> str:
+        self._forgotten()
+
+    def __format__(self, spec: str) -> str:
+        self._forgotten()
+
+    def __bool__(self) -> bool:
+        self._forgotten()
+
+    def __len__(self) -> int:
+        self._forgotten()
+
+
+def command(cls: type[T]) -> type[T]:
+    """A command's class: frozen, compared by identity (its fields hold what users hand in), shown by its name."""
+    return dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sentence:
+    """One of the library's own sentences, by its name in `Texts`: it gets its words when the reply is made."""
+
+    name: str
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@final
+class Again:
+    """What `again` gives: return it."""
+
+    def __init__(self, say: Say, state: Mapping[str, Any]) -> None:
+        self.say, self.state = say, dict(state)
+
+    def __repr__(self) -> str:
+        return "again(…)"
+
+
+@command
+class Ask(Command[T_co]):
+    """Say something, and wait for the user's next message."""
+
+    #: what is said; None: nothing
+    say: Any = None
+    #: the types of message it takes, given as the message itself; None: whatever has text, given as text
+    accept: tuple[type, ...] | None = None
+    #: compared on replay, so that two questions that changed places are noticed
+    key: str | None = None
+    #: seconds from when the question was shown; None: the route's ``expire``; ``math.inf``: for ever
+    timeout: float | None = None
+    #: said to a message of a kind it does not take; ``...``: what is expected, and the question again
+    otherwise: Any = ...
+    #: whether a cancel word raises `Cancelled`, and a back word `WentBack`
+    cancel: bool = True
+    back: bool = False
+    #: what was meant by a text; raises ValueError for what it does not understand. None: the text itself
+    read: Callable[[str], T_co] | None = None
+    #: said when `read` did not understand; and after how many such answers `GaveUp` is raised (None: never)
+    retry: Any = None
+    tries: int | None = None
+    #: the labels of what can be chosen, and whether each is a link to tap
+    options: tuple[str, ...] = ()
+    taps: bool = True
+    #: the prompt's name, for errors
+    name: str = "ask"
+
+    def __repr__(self) -> str:
+        return f"{self.name}(…)"
+
+
+@command
+class Saying(Command[None]):
+    """Say something, and go on."""
+
+    say: Any
+
+    def __repr__(self) -> str:
+        return "say(…)"
+
+
+@command
+class Step(Command[T_co]):
+    """Do something once, and remember its result for ever."""
+
+    function: StepFunction[..., T_co]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.function.name
+
+    def __repr__(self) -> str:
+        return f"{self.name}(…)"
+
+
+@command
+class Streaming(Command[str]):
+    """Do a step that makes text, say the text, and give it."""
+
+    step: Step[str]
+
+    def __repr__(self) -> str:
+        return f"stream({self.step!r})"
+
+
+@command
+class Recall(Command[Any]):
+    """Read one of the user's own data."""
+
+    key: str
+    default: Any = None
+
+    def __repr__(self) -> str:
+        return f"recall({self.key!r})"
+
+
+@command
+class Remember(Command[None]):
+    """Keep one of the user's own data, or (``values`` empty) forget some."""
+
+    keys: tuple[str, ...]
+    values: tuple[Any, ...] = ()
+    expire: float | None = None
+
+    def __repr__(self) -> str:
+        return f"{'remember' if self.values else 'forget'}({', '.join(map(repr, self.keys))})"
+
+
+@command
+class Call(Command[T_co]):
+    """Run a generator or a coroutine as a part of this dialog."""
+
+    part: Generator[Any, Any, T_co] | Coroutine[Any, Any, T_co]
+
+    def __repr__(self) -> str:
+        return "call(…)"
+
+
+# ---- what users write -----------------------------------------------------------------------------------------------
+
+
+def say(what: Say, /) -> Command[None]:
+    """Say `what` in this turn's reply, and go on without waiting. Gives None."""
+    return Saying(what)
+
+
+def stream(text: Step[str]) -> Command[str]:
+    """Say the text that a step makes. Gives all of it.
+
+    Raises `ConfigurationError` where it is handed something else than a step.
+    """
+    if not isinstance(text, Step):
+        raise ConfigurationError(f"stream() takes a call of a @step function, not {type(text).__name__}")
+    return Streaming(text)
+
+
+def again(say: Say = None, /, **state: Any) -> Again:
+    """``return again(say, **state)``: say it, and open this dialog anew with the next message and `state`.
+
+    The journal starts afresh, so an endless chat stays as short as one turn. `state` must be JSON.
+    """
+    return Again(say, state)
+
+
+def call(part: Generator[Any, Any, T] | Coroutine[Any, Any, T]) -> Command[T]:
+    """Run a generator part in an ``async def`` dialog, or the other way round. Gives what the part returns."""
+    return Call(part)
+
+
+@overload
+def recall(key: str, /) -> Command[Any]: ...
+@overload
+def recall(key: str, default: T, /) -> Command[T]: ...
+def recall(key: str, default: Any = None, /) -> Command[Any]:
+    """Read what was remembered of this user under `key`. Gives `default` where there is nothing."""
+    return Recall(key, default)
+
+
+def remember(key: str, value: Any, /, *, expire: float | None = None) -> Command[None]:
+    """Keep `value` (JSON) for this user under `key`, for `expire` seconds (None: for good).
+
+    This dialog sees it at once; it is on record when the turn ends, and leaves no trace of a turn that fails.
+    """
+    return Remember((key,), (value,), expire)
+
+
+def forget(*keys: str) -> Command[None]:
+    """Forget what was remembered of this user under `keys`."""
+    return Remember(keys)
+
+
+# ---- steps ----------------------------------------------------------------------------------------------------------
+
+
+class StepFunction(Generic[P, T_co]):
+    """A function whose result is recorded. In a dialog, ``yield`` a call of it; elsewhere use its ``function``."""
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+        plain = inspect.unwrap(function)
+        label = name or getattr(plain, "__qualname__", "")
+        if not callable(function) or inspect.isclass(function):
+            raise ConfigurationError(f"@step goes on a function, not on {function!r}")
+        if not label or "<lambda>" in label:
+            raise ConfigurationError("@step needs a name that stays the same: @step(name=…) for a lambda or a partial")
+        #: its name in the journal; where it is a local function, without what it is local to
+        self.name: str = label.rsplit("<locals>.", 1)[-1]
+        #: the plain function, for code outside dialogs
+        self.function = function
+        functools.update_wrapper(self, function)
+        parameter = inspect.signature(function).parameters.get("idempotency_key")
+        #: whether it takes an ``idempotency_key``
+        self.keyed = parameter is not None
+        if parameter is not None and parameter.default is parameter.empty:
+            raise ConfigurationError(
+                f'@step {self.name}: idempotency_key needs a default: write `idempotency_key: str = ""`'
+            )
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Step[T_co]:
+        return Step(self, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"<step {self.name}>"
+
+
+class StepDecorator(Protocol):
+    """What ``@step(…)`` gives: a decorator that knows the function's types."""
+
+    @overload
+    def __call__(self, fn: Callable[P, AsyncIterator[str]], /) -> StepFunction[P, str]: ...
+    @overload
+    def __call__(self, fn: Callable[P, Iterator[str]], /) -> StepFunction[P, str]: ...
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, T]], /) -> StepFunction[P, T]: ...
+    @overload
+    def __call__(self, fn: Callable[P, T], /) -> StepFunction[P, T]: ...
+
+
+@overload
+def step(fn: Callable[P, AsyncIterator[str]], /) -> StepFunction[P, str]: ...
+@overload
+def step(fn: Callable[P, Iterator[str]], /) -> StepFunction[P, str]: ...
+@overload
+def step(fn: Callable[P, Coroutine[Any, Any, T]], /) -> StepFunction[P, T]: ...
+@overload
+def step(fn: Callable[P, T], /) -> StepFunction[P, T]: ...
+@overload
+def step(*, name: str | None = None) -> StepDecorator: ...
+def step(fn: Any = None, /, *, name: str | None = None) -> Any:
+    """Make a function a step: done once, however often the dialog is replayed.
+
+    Its result must be JSON, or what its return annotation turns into JSON and back (dataclasses, ``datetime``,
+    ``Decimal``, enums, lists of them). Where it raises, the dialog gets `StepFailed`. A parameter
+    ``idempotency_key: str = ""`` receives a key that is the same whenever this very step is tried again.
+
+    Raises `ConfigurationError` for what is not a function, or has no name that stays the same.
+    """
+    if fn is not None:
+        return StepFunction(fn, name)
+    return lambda function: StepFunction(function, name)
+
+
+# ---- what comes from the journal ------------------------------------------------------------------------------------
+
+
+class Running(Protocol):
+    """The dialog that runs at this moment, as `now`, `rng` and the log see it."""
+
+    replaying: bool
+    rng: random.Random
+
+    def time(self) -> dt.datetime: ...
+
+
+#: set while a dialog's own code runs, and at no other time: not in its steps, not in hooks
+running: ContextVar[Running | None] = ContextVar("running", default=None)
+
+
+def _here(name: str) -> Running:
+    dialog = running.get()
+    if dialog is None:
+        raise DialogError(f"{name}() comes from the journal of a dialog, and no dialog is running here: use Python's own")
+    return dialog
+
+
+def now() -> dt.datetime:
+    """The time of the last thing that happened to this conversation, aware, the same on every replay.
+
+    Raises `DialogError` outside a dialog.
+    """
+    return _here("now").time()
+
+
+def rng() -> random.Random:
+    """This dialog's random numbers, the same on every replay. Not for secrets.
+
+    Raises `DialogError` outside a dialog.
+    """
+    return _here("rng").rng

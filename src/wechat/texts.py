@@ -1,0 +1,96 @@
+"""Every built-in sentence that a bot's users read.
+
+Sentences are looked up when a reply is made, by whatever the message's user reads: the core names them and holds none.
+``{…}`` are filled in; a sentence that needs none may leave them out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Texts:
+    """Every built-in sentence; ``dataclasses.replace(CHINESE, thinking="…")`` changes one."""
+
+    # how a turn ends
+    cancelled: str = "已取消。"
+    timed_out: str = "太久没有收到回复，刚才的对话已结束。"
+    gave_up: str = "抱歉，还是没有看懂，刚才的对话已结束。"
+    failed: str = "抱歉，出错了，请稍后再试。"
+    diverged: str = "抱歉，程序更新了，刚才的对话已结束，请重新开始。"
+    replaced: str = "刚才的对话已结束。"
+
+    # what stands around a reply
+    still_waiting: str = "刚才问您：{question}"
+    not_taken: str = "（没有收下，请看完问题再回复一次）"
+    thinking: str = "正在思考… {fetch}"
+    more: str = "还有 {count} 条 {fetch}"
+    nothing: str = "没有新的回答。"
+    too_late: str = "太晚了，这条消息没有收下，请再发一次。"
+    too_many: str = "消息太多，这条没有收下，请稍后再发。"
+
+    # what an ask expects
+    pick_kind: str = "请回复{kinds}。"
+    kind_or: str = "或"
+    kind_text: str = "文字"
+    kind_image: str = "图片"
+    kind_voice: str = "语音"
+    kind_video: str = "视频"
+    kind_location: str = "位置"
+    kind_link: str = "链接"
+    kind_event: str = "菜单"
+    kind_other: str = "别的消息"
+
+    # what a prompt says when it did not understand
+    retry_number: str = "请回复一个整数"
+    retry_number_between: str = "请回复 {low} 到 {high} 的整数"
+    retry_number_from: str = "请回复不小于 {low} 的整数"
+    retry_number_to: str = "请回复不大于 {high} 的整数"
+    retry_choice: str = "请回复选项前的数字，或选项本身"
+    retry_confirm: str = "请回复“是”或“否”"
+    retry_text: str = "请回复文字"
+    retry_longest: str = "太长了，请在 {longest} 个字以内"
+    retry_parsed: str = "没有看懂，请再回复一次"
+    yes: str = "是"
+    no: str = "否"
+
+
+CHINESE = Texts()
+
+ENGLISH = Texts(
+    cancelled="Cancelled.",
+    timed_out="That took too long; the conversation is over.",
+    gave_up="Sorry, I still do not understand; the conversation is over.",
+    failed="Sorry, something went wrong. Please try again later.",
+    diverged="Sorry, this service was updated, and the conversation is over. Please start again.",
+    replaced="The earlier conversation is over.",
+    still_waiting="I had asked you: {question}",
+    not_taken="(Not taken; please read the question and answer again)",
+    thinking="Thinking… {fetch}",
+    more="{count} more: {fetch}",
+    nothing="Nothing new.",
+    too_late="Too late; this message was not taken. Please send it again.",
+    too_many="Too many messages; this one was not taken. Please send it later.",
+    pick_kind="Please reply with {kinds}.",
+    kind_or=" or ",
+    kind_text="text",
+    kind_image="a picture",
+    kind_voice="a voice message",
+    kind_video="a video",
+    kind_location="a location",
+    kind_link="a link",
+    kind_event="the menu",
+    kind_other="another message",
+    retry_number="Please reply with a whole number",
+    retry_number_between="Please reply with a whole number from {low} to {high}",
+    retry_number_from="Please reply with a whole number not below {low}",
+    retry_number_to="Please reply with a whole number not above {high}",
+    retry_choice="Please reply with the option's number, or the option itself",
+    retry_confirm="Please reply “yes” or “no”",
+    retry_text="Please reply with text",
+    retry_longest="Too long; please use at most {longest} characters",
+    retry_parsed="I did not understand; please reply once more",
+    yes="Yes",
+    no="No",
+)
