@@ -24,8 +24,11 @@ from typing import (
     TypeAlias,
     TypeVar,
     final,
+    get_type_hints,
     overload,
 )
+
+from typing_extensions import dataclass_transform
 
 from .errors import ConfigurationError, DialogError, ForgottenYield
 
@@ -49,13 +52,16 @@ class Command(Generic[T_co]):
     """Yield it, ``yield from`` it, or await it: that gives its value. Used as a value itself it raises `ForgottenYield`."""
 
     def __iter__(self) -> Generator[Any, Any, T_co]:
-        return (yield self)
+        value: T_co = yield self
+        return value
 
     def __await__(self) -> Generator[Any, Any, T_co]:
-        return (yield self)
+        return self.__iter__()
 
     def _forgotten(self) -> NoReturn:
-        raise ForgottenYield(f"{self!r} is a command, not its value: write `yield {self!r}`, or `await` it in async def")
+        raise ForgottenYield(
+            f"{self!r} is a command, not its value: write `yield {self!r}`, or `await` it in async def"
+        )
 
     def __str__(self) -> str:
         self._forgotten()
@@ -70,6 +76,7 @@ class Command(Generic[T_co]):
         self._forgotten()
 
 
+@dataclass_transform(eq_default=False, frozen_default=True)
 def command(cls: type[T]) -> type[T]:
     """A command's class: frozen, compared by identity (its fields hold what users hand in), shown by its name."""
     return dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
@@ -117,7 +124,7 @@ class Ask(Command[T_co]):
     retry: Any = None
     tries: int | None = None
     #: the labels of what can be chosen, and whether each is a link to tap
-    options: tuple[str, ...] = ()
+    options: tuple[str | Sentence, ...] = ()
     taps: bool = True
     #: the prompt's name, for errors
     name: str = "ask"
@@ -248,6 +255,15 @@ def forget(*keys: str) -> Command[None]:
     return Remember(keys)
 
 
+def innermost(function: Any) -> Any:
+    """The function behind ``functools.partial`` and decorators that set ``__wrapped__``."""
+    while True:
+        inner = function.func if isinstance(function, functools.partial) else getattr(function, "__wrapped__", None)
+        if inner is None:
+            return function
+        function = inner
+
+
 # ---- steps ----------------------------------------------------------------------------------------------------------
 
 
@@ -255,10 +271,9 @@ class StepFunction(Generic[P, T_co]):
     """A function whose result is recorded. In a dialog, ``yield`` a call of it; elsewhere use its ``function``."""
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
-        plain = inspect.unwrap(function)
-        label = name or getattr(plain, "__qualname__", "")
         if not callable(function) or inspect.isclass(function):
             raise ConfigurationError(f"@step goes on a function, not on {function!r}")
+        label = name or getattr(function, "__qualname__", "")
         if not label or "<lambda>" in label:
             raise ConfigurationError("@step needs a name that stays the same: @step(name=…) for a lambda or a partial")
         #: its name in the journal; where it is a local function, without what it is local to
@@ -277,8 +292,25 @@ class StepFunction(Generic[P, T_co]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Step[T_co]:
         return Step(self, args, kwargs)
 
+    @functools.cached_property
+    def returns(self) -> Any:
+        """What its results are restored as: the return annotation, resolved when the first result comes.
+
+        Raises `ConfigurationError` for an annotation that names what is not there.
+        """
+        plain = innermost(self.function)
+        try:
+            annotation = get_type_hints(plain).get("return", Any)
+        except Exception as error:
+            raise ConfigurationError(f"@step {self.name}: its return annotation cannot be resolved: {error}") from error
+        return str if _makes_text(plain) else annotation
+
     def __repr__(self) -> str:
         return f"<step {self.name}>"
+
+
+def _makes_text(function: Any) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 class StepDecorator(Protocol):
@@ -337,7 +369,9 @@ running: ContextVar[Running | None] = ContextVar("running", default=None)
 def _here(name: str) -> Running:
     dialog = running.get()
     if dialog is None:
-        raise DialogError(f"{name}() comes from the journal of a dialog, and no dialog is running here: use Python's own")
+        raise DialogError(
+            f"{name}() comes from the journal of a dialog, and no dialog is running here: use Python's own"
+        )
     return dialog
 
 

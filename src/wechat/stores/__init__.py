@@ -1,0 +1,197 @@
+"""What a store is, and which one a URL names.
+
+A store keeps *records*: versioned hashes of text under one key. It knows nothing of conversations. It loads a record, and
+writes to it if its version still stands; every rule about what may be written is the core's. So a store is five methods,
+and whatever passes the contract in ``tests/test_stores.py`` is one.
+
+Rules that every store obeys:
+
+1. Nothing is opened (file, thread, connection) before the first operation, and everything is opened anew after a fork.
+2. A patch happens whole or not at all. Where the caller got an error, either may be: it patches again with the very same
+   patch, and the version it was to write tells whether the first one had happened.
+3. An expired record is absent at its time, whenever it is swept away.
+4. Time is the store's, in milliseconds since 1970.
+5. Keys, names and values are any text that UTF-8 can hold; writing any other raises `UnicodeEncodeError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import anyio
+from anyio.lowlevel import current_token
+
+from ..errors import ConfigurationError
+
+Clock = Callable[[], int]
+
+
+def wall_clock() -> int:
+    """This machine's time, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+# ---- the protocol ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What is there now."""
+
+    #: "" where there is no record: never written, expired or erased
+    version: str
+    fields: Mapping[str, str]
+    now: int
+
+
+@dataclass(frozen=True)
+class Patch:
+    """What a write changes."""
+
+    #: the new version, drawn by the caller and never used before
+    version: str
+    put: Mapping[str, str]
+    #: names of fields; one that is also put is put
+    drop: Sequence[str] = ()
+    #: when the record expires; None: never. It replaces what was set
+    expires: int | None = None
+    #: whether those who wait are woken
+    wake: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.version:
+            raise ValueError('a patch needs a new version: "" is that of no record')
+
+
+@dataclass(frozen=True)
+class Written:
+    """The patch is on record."""
+
+    now: int
+
+
+class Store(Protocol):
+    """Keeps records. Every method but `close` raises `StoreUnreachable` where the store does not answer."""
+
+    async def load(self, key: str) -> Loaded:
+        """What is there now: one moment's version and fields."""
+
+    async def patch(self, key: str, version: str, patch: Patch) -> Written | Loaded:
+        """Write `patch` if `version` stands; give `Loaded`, and write nothing, if it does not.
+
+        `version` is "" for a record that is not there: then it starts afresh, with nothing but what is put. Where the
+        stored version is the patch's own, this very patch was written before, and only its acknowledgement was lost:
+        that is `Written`. Cancelled, it may or may not have been written.
+        """
+
+    async def wait(self, key: str, until: int) -> None:
+        """Return on a wake-up, or at `until`. A hint: it may return early for no reason; the record is the truth."""
+
+    async def erase(self, key: str) -> None:
+        """Forget everything kept under `key`."""
+
+    async def close(self) -> None:
+        """Let go of what is open. What is asked of the store later opens it again."""
+
+
+# ---- waiting within one process -------------------------------------------------------------------------------------
+
+
+class Signal:
+    """Something that one task awaits, on the event loop where it was made, and that any thread may set."""
+
+    def __init__(self) -> None:
+        token: Any = current_token()
+        loop = getattr(token, "native_token", token)  # anyio before 4.11 gives the loop itself
+        self._call_soon = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+        self._event = anyio.Event()
+
+    def set(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+            self._call_soon(self._event.set)
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+
+class Bell:
+    """Wakes those of this process who wait for a key."""
+
+    def __init__(self) -> None:
+        self._listening: dict[str, set[Signal]] = {}
+
+    @contextmanager
+    def listening(self, key: str) -> Iterator[Signal]:
+        """A signal that is set when the key is rung."""
+        signal = Signal()
+        self._listening.setdefault(key, set()).add(signal)
+        try:
+            yield signal
+        finally:
+            self._listening[key].discard(signal)
+            if not self._listening[key]:
+                del self._listening[key]
+
+    def ring(self, key: str) -> None:
+        for signal in tuple(self._listening.get(key, ())):
+            signal.set()
+
+
+# ---- which store ----------------------------------------------------------------------------------------------------
+
+
+def _wrong(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the store (argument store=, variable WECHAT_STORE) {what}. Right would be: sqlite:///bot.db, a file in the "
+        "working folder; sqlite:////var/lib/bot.db, a file anywhere; memory://, lost when the process ends"
+    )
+
+
+def _memory(rest: str) -> Store:
+    if rest:
+        raise _wrong("is memory:// with something behind it")
+    from .memory import MemoryStore
+
+    return MemoryStore()
+
+
+def _sqlite(rest: str) -> Store:
+    path = rest[1:]
+    if not rest.startswith("/"):
+        raise _wrong("needs three slashes after sqlite:, and a fourth before a path that begins at the root")
+    if path in ("", ":memory:") or path.endswith("/") or "?" in path:
+        raise _wrong("names no file after sqlite:/// (options are not taken)")
+    from .sqlite import SQLiteStore
+
+    return SQLiteStore(path)
+
+
+def _redis(rest: str) -> Store:
+    raise _wrong("is a Redis, which this version does not know yet (it is to come with wechat-dialog[redis])")
+
+
+_SCHEMES: Mapping[str, Callable[[str], Store]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "redis": _redis,
+    "rediss": _redis,
+    "redis+sentinel": _redis,
+    "unix": _redis,
+}
+
+
+def open(url: str) -> Store:
+    """The store that `url` names. Opens nothing yet.
+
+    Raises `ConfigurationError` for what names none; it never repeats what may hold a password.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise _wrong("is no URL: there is no :// in it")
+    if scheme.lower() not in _SCHEMES:
+        raise _wrong(f"is of a kind that nobody here knows, {scheme.rpartition('@')[2]!r}")
+    return _SCHEMES[scheme.lower()](rest)

@@ -1,0 +1,598 @@
+"""One try to go on with a conversation, as far as it goes without anything outside.
+
+Whatever was computed on a record that has changed meanwhile is thrown away and computed again on the new one: all that is
+computed is here, on a copy of the record, and the caller throws it away if its write is refused.
+
+Rule 1: what becomes of a message is a table, walked from above: `_destination` when it arrives, `MEETINGS` when its turn comes.
+Rule 2: no effects. Where a step or a hook is to be done, an attempt stops; whoever made it goes on from the record.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from . import journal, record
+from .dialog import Ask, Recall, Sentence
+from .errors import DialogError, Diverged
+from .record import Arrival, Record, Seen, Standing
+from .replay import Incoming, Machine, Medium, Said, accepts, replay
+from .router import Route, Router, normal
+
+ANSWER_BY = 4_600  #: so long after its arrival a delivery still carries a reply (ms): WeChat waits 5 s, and the way back takes some
+LAST_CHANCE = 4_300  #: when a last delivery says whatever there is
+POISON = 3  #: claims without progress, after which a message is quarantined
+
+
+class Speech(Medium, record.Shape, Protocol):
+    """A medium, and how things are said in it: in what words, and how much of them fits one reply."""
+
+    def render(self, said: Sequence[Said]) -> list[Any]:
+        """What was said as the user reads it: encoded, our own sentences with their words, options below their question."""
+
+    def sentence(self, name: str, **values: Any) -> Any:
+        """One of our own sentences, encoded."""
+
+    def expects(self, ask: Ask[Any]) -> Any:
+        """A sentence that says what the ask accepts."""
+
+    def join(self, says: Sequence[Any]) -> Any:
+        """Several things said, as one text where they are texts (for quoting)."""
+
+    def silent(self, message: Any) -> bool:
+        """Whether the push shows no reply."""
+
+    def public(self, says: Sequence[Any]) -> Any:
+        """What was said as a developer writes it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Conduct:
+    """How this bot behaves, as far as a turn must know."""
+
+    router: Router
+    voice: Speech
+    expire: float = 60
+    cancel: frozenset[str] = frozenset()
+    back: frozenset[str] = frozenset()
+    fetch: frozenset[str] = frozenset()
+    before: bool = False  # whether there are hooks
+    after: bool = False
+    on_error: bool = False
+
+
+class Delivery:
+    """One push of a message, as long as somebody listens: the driver closes it when it was answered or broke off."""
+
+    def __init__(self, message: Any, start: int) -> None:
+        self.message, self.start, self.open = message, start, True
+
+    def carries(self, message: str, now: int) -> bool:
+        """Whether a reply to that message can still go out with this push."""
+        return self.open and self.message.id == message and now <= self.start + ANSWER_BY
+
+
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """A turn that is over, or about to be: what the hooks after it see, and what is logged."""
+
+    message: Any
+    reply: Any
+    dialog: str
+    outcome: str
+    seconds: float
+    deliveries: int
+    error: BaseException | None = dataclasses.field(default=None, repr=False)
+
+    def saying(self, reply: Any) -> Turn:
+        """The same turn with another reply."""
+        return dataclasses.replace(self, reply=reply)
+
+
+# ---- when a message arrives ------------------------------------------------------------------------------------------
+
+
+def arriving(conduct: Conduct, rec: Record, now: int, message: Incoming, checked: bool = False) -> Arrival:
+    """What becomes of a message when it arrives, from the record alone."""
+    silent, ends = conduct.voice.silent(message), message.kind == "event" and message.event == "unsubscribe"
+    payload = conduct.voice.payload(message)
+    if conduct.before and not checked:
+        return Arrival(message.id, message.created, "checking", ("", None, payload), silent, ends)
+    state, mode, route = _destination(conduct, rec, now, message)
+    ref = (route.script.name, route.kind, route.pattern_text) if route else None
+    return Arrival(message.id, message.created, state, (mode, ref, payload), silent, ends)
+
+
+def _destination(conduct: Conduct, rec: Record, now: int, message: Incoming) -> tuple[str, str, Route | None]:
+    """Its state, how its turn goes on ("answer" of the question that stands, "side", or ""), and its route if decided."""
+    event = message.kind == "event"
+    if answers(rec, now, message):
+        return "queued", "answer", None
+    if not event and normal(message.text) in conduct.fetch and (rec.unread or rec.work() or rec.leased(now)):
+        return "fetching", "", None
+    route = conduct.router.choose(message, interrupts=True)
+    if route is None and event:
+        route = conduct.router.choose(message)
+        if route is None:
+            return "done", "", None
+    if route is None:
+        return "queued", "", None
+    return "aside" if route.aside else "queued", "side", route
+
+
+def answers(rec: Record, now: int, message: Incoming) -> bool:
+    """Whether it is an event that the ask which stands and was shown accepts, or the label of one of its options."""
+    stand = rec.standing
+    if stand is None or rec.shown is None or rec.late(now) > 0:
+        return False
+    if message.kind == "event":
+        return any(kind.__name__ in stand.accepts for kind in type(message).__mro__)
+    return normal(message.text) in stand.labels if message.text else False
+
+
+def choose(conduct: Conduct, delivery: Delivery, rec: Record, now: int) -> None:
+    """What a waiting delivery may carry now, if anything: its own unread reply; any, if it fetches; at its last chance, words."""
+    message = delivery.message.id
+    seen = rec.seen[message]
+    if seen.reply is not None or not delivery.carries(message, now):
+        return
+    voice, fetching = conduct.voice, seen.state == "fetching"
+    chance = now >= delivery.start + LAST_CHANCE and is_last(delivery, seen)
+    mine = next((item for item in rec.unread.values() if item.message == message), None)
+    item = mine if mine and (fetching or chance or seen.state == "done") else None
+    if item is None and (fetching or chance):
+        item = next(iter(rec.unread.values()), None)
+    if item:
+        left = len(rec.unread) - 1
+        say = voice.join([voice.sentence("not_taken"), item.say]) if seen.refused else item.say
+        record.bind(rec, now, message, voice.more(say, left) if left else say, item)
+    elif fetching and not rec.work() and not rec.leased(now):
+        record.bind(rec, now, message, voice.sentence("not_taken" if seen.refused else "nothing"))
+    elif chance:
+        record.bind(rec, now, message, voice.sentence("thinking"))
+
+
+def is_last(delivery: Delivery, seen: Seen) -> bool:
+    """Whether WeChat makes no further push of this message: it makes three, five seconds apart."""
+    since = delivery.start - seen.created * 1000
+    return seen.deliveries >= 3 or delivery.start - seen.at >= 9_000 or 9_500 <= since < 60_000
+
+
+# ---- turns ----------------------------------------------------------------------------------------------------------
+
+
+class Attempt:
+    """One try to go on with a conversation, as far as it goes without anything outside. Thrown away if its write is refused.
+
+    It changes ``rec``; ``machine`` is the dialog then (None: none waits), ``reports`` the turns that ended, ``beside`` the
+    messages whose handlers are to be run.
+    """
+
+    def __init__(
+        self, conduct: Conduct, delivery: Delivery, rec: Record, now: int, machine: Machine | None = None
+    ) -> None:
+        self.conduct, self.delivery, self.rec, self.now = conduct, delivery, rec, now
+        self.voice = conduct.voice
+        self.reports: list[Turn] = []
+        self.beside: list[str] = []
+        self.broken: Diverged | None = None
+        self.machine = machine if machine is not None else self.resume()
+
+    # ---- where it stands ----
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a turn has begun that something outside must bring on: a step, or a hook."""
+        return bool(self.rec.turn)
+
+    @property
+    def wants_hooks(self) -> bool:
+        failed = self.machine is not None and self.machine.error is not None
+        return self.conduct.after or (failed and self.conduct.on_error)
+
+    def resume(self) -> Machine | None:
+        """The dialog as its journal says; ``broken`` is set where its code fits it no more."""
+        lines = self.rec.dialog()
+        if not lines:
+            return None
+        try:
+            machine = replay(self.conduct.router.scripts, lines, self.voice)
+            if not self.rec.turn and not isinstance(machine.want, Ask):
+                machine._diverged("an ask", machine._standing())
+        except Diverged as error:
+            self.broken = error
+            return None
+        return machine
+
+    def proceed(self) -> None:
+        """Go on with the turn under way, and with the messages that wait, up to what something outside must do."""
+        if self.rec.claims > POISON:
+            self.quarantine()
+        while True:
+            if not self.rec.turn:
+                if not self.next():
+                    break
+            elif self.broken or self.machine is None:
+                self.diverged_in_turn()
+            else:
+                self.recall()
+                if self.machine.wants_step or self.wants_hooks:
+                    return
+                self.end()
+        record.release(self.rec)
+
+    def recall(self) -> None:
+        """Give the dialog what it recalls, from the very record that this is written to."""
+        while self.machine is not None and isinstance(self.machine.want, Recall):
+            datum = record.found(self.rec, self.now, self.machine.want.key)
+            key = self.machine.want.key
+            self.feed(journal.Recalled(self.now, key, datum is not None, datum.value if datum else None))
+
+    def feed(self, entry: journal.Entry) -> None:
+        """One more entry: on record, and to the dialog."""
+        assert self.machine is not None
+        line = journal.encode(entry)
+        record.append(self.rec, self.now, [line])
+        self.machine.feed(line)
+
+    # ---- taking a message ----
+
+    def next(self) -> bool:
+        """Take the message whose turn comes. False: there is none."""
+        seen = self.rec.next()
+        if seen is None or seen.body is None:
+            return False
+        mode, ref, payload = seen.body
+        message = self.voice.message(payload, seen.id, seen.created)
+        if self.rec.late(seen.at) > record.GRACE:
+            record.forget(self.rec)
+            self.machine = self.broken = None
+        if self.broken:
+            self.diverged_between(seen)
+        route = self.conduct.router.named(*ref) if ref else None
+        if self.machine is None:
+            self.open(seen, message, route)
+        elif mode == "side":
+            self.open(seen, message, route, side=True)
+        else:
+            self.meet(seen, message, mode)
+        return True
+
+    def meet(self, seen: Seen, message: Any, mode: str) -> None:
+        """A dialog waits: the first line that fits says what becomes of the message."""
+        for fits, meet in MEETINGS:
+            if fits(self, seen, message, mode):
+                meet(self, seen, message)
+                return
+
+    def is_late(self, seen: Seen, message: Any, mode: str) -> bool:
+        return self.rec.late(seen.at) > 0 and message.kind != "event"
+
+    def is_cancel(self, seen: Seen, message: Any, mode: str) -> bool:
+        return self._word(message, mode, self.conduct.cancel) and self.ask.cancel
+
+    def is_back(self, seen: Seen, message: Any, mode: str) -> bool:
+        return self._word(message, mode, self.conduct.back) and self.ask.back
+
+    def _word(self, message: Any, mode: str, words: frozenset[str]) -> bool:
+        return mode != "answer" and message.kind != "event" and normal(message.text) in words
+
+    def is_early(self, seen: Seen, message: Any, mode: str) -> bool:
+        shown = self.rec.shown
+        return (shown is None or seen.at < shown) and self.the_machine.script.busy != "queue"
+
+    def is_accepted(self, seen: Seen, message: Any, mode: str) -> bool:
+        return accepts(self.ask, message)
+
+    def is_misplaced_event(self, seen: Seen, message: Any, mode: str) -> bool:
+        return bool(message.kind == "event")
+
+    def meet_lapse(self, seen: Seen, message: Any) -> None:
+        record.lapse(self.rec, seen)
+        self.feed(journal.Lapsed(self.now, seen.id))
+
+    def meet_cancel(self, seen: Seen, message: Any) -> None:
+        record.take(self.rec, seen)
+        self.feed(journal.Stopped(self.now, seen.id))
+
+    def meet_back(self, seen: Seen, message: Any) -> None:
+        record.take(self.rec, seen)
+        self.feed(journal.Returned(self.now, seen.id))
+
+    def meet_early(self, seen: Seen, message: Any) -> None:
+        says = [self.voice.sentence("not_taken"), *self._question()]
+        record.refuse(self.rec, self.now, seen, says, self.rec.shown is not None, self._carries(seen), self.voice)
+
+    def meet_answer(self, seen: Seen, message: Any) -> None:
+        record.take(self.rec, seen)
+        payload, key = self.voice.payload(message), self.ask.key
+        kind = journal.Answered if self.the_machine.understands(message) else journal.Misread
+        self.feed(kind(self.now, seen.id, seen.created, payload, key))
+
+    def meet_otherwise(self, seen: Seen, message: Any) -> None:
+        """A message of a kind that the ask does not accept never enters the dialog."""
+        if self.ask.otherwise is ...:
+            says = [self.voice.expects(self.ask), *self._question()]
+        else:
+            says = self.voice.render([Said(self.voice.say(self.ask.otherwise))])
+        self.rec.claims = 0
+        seen = record.change(self.rec, seen, state="done", body=None)
+        record.answer(self.rec, self.now, seen, says, self.rec.shown is not None, self._carries(seen), self.voice)
+
+    def meet_event(self, seen: Seen, message: Any) -> None:
+        """An event that was to answer a question which stands no more."""
+        self.open(seen, message, self.conduct.router.choose(message), side=True)
+
+    def open(self, seen: Seen, message: Any, route: Route | None, *, side: bool = False) -> None:
+        """No dialog takes the message: a route does, or nobody."""
+        route = route or self.conduct.router.choose(message)
+        if route is None:
+            self.rec.claims = 0
+            seen = record.change(self.rec, seen, state="done", body=None)
+            record.answer(self.rec, self.now, seen, [], False, self._carries(seen), self.voice)
+        elif route.aside:
+            self.step_aside(seen, message, route)
+        else:
+            record.take(self.rec, seen, side=side)
+            self.begin(route, seen, message)
+
+    def step_aside(self, seen: Seen, message: Any, route: Route) -> None:
+        ref = (route.script.name, route.kind, route.pattern_text)
+        payload = self.voice.payload(message)
+        record.step_aside(self.rec, self.now, seen, record.worker(self.rec), ref, payload)
+        self.beside.append(seen.id)
+
+    def begin(self, route: Route, seen: Seen, message: Any) -> None:
+        script = route.script
+        entry = journal.Began(
+            self.now,
+            script.name,
+            script.version,
+            route.kind,
+            route.pattern_text,
+            route.flags,
+            seen.id,
+            seen.created,
+            self.voice.payload(message),
+        )
+        line = journal.encode(entry)
+        record.append(self.rec, self.now, [line])
+        self.machine = Machine(self.conduct.router.scripts, line, self.voice)
+
+    # ---- ending a turn ----
+
+    def end(self, says: Sequence[Any] | None = None) -> None:
+        """The turn's code has run: what it says, and what is left of the dialog. `says`: what a hook made of it."""
+        machine = self.the_machine
+        if machine.outcome == "rerouted":
+            if self.reroute():
+                return
+            machine.fail(DialogError("Reroute in the turn that began the dialog, or at a time-out, would never end"))
+            says = None
+        turn = self.summary()
+        if says is None:
+            says = self.voice.render(machine.said)
+        record.keep_data(self.rec, self.now, machine.puts)
+        if self.rec.turn.endswith("t"):
+            self.end_lapse(says)
+        elif self.rec.side is not None and not self.asks:
+            self.end_side(says)
+        else:
+            self.end_main(says)
+        self.reports.append(turn)
+
+    @property
+    def asks(self) -> bool:
+        machine = self.the_machine
+        return not machine.done or machine.again is not None
+
+    def end_main(self, says: Sequence[Any]) -> None:
+        if self.rec.side is not None and self._intruded():
+            says = [self.voice.sentence("replaced"), *says]
+        lines, machine = self._left()
+        standing = self.stand(machine) if machine else None
+        seen = self.rec.seen[self.rec.turn]
+        record.finish(
+            self.rec, self.now, says, lines, standing, self._carries(seen), self.voice, shows=machine is not None
+        )
+        self.machine = machine
+
+    def _intruded(self) -> bool:
+        """Whether the side dialog came by itself; else the dialog that waited had sent the message on."""
+        begin = journal.decode(self.rec.dialog()[0])
+        assert isinstance(begin, journal.Began)
+        route = self.conduct.router.named(begin.dialog, begin.kind, begin.pattern)
+        return begin.kind.startswith("event:") or route is None or route.interrupt
+
+    def end_side(self, says: Sequence[Any]) -> None:
+        """The waiting dialog is as it was; its question follows, where it was shown and still stands."""
+        seen = self.rec.seen[self.rec.turn]
+        lines = self.rec.journal[: self.rec.side]
+        shown, standing = self.rec.shown, self.rec.standing
+        self.rec.side, self.rec.turn, turn = None, "", self.rec.turn
+        self.rec.journal = lines
+        self.machine = self.resume()
+        self.rec.turn = turn
+        quoted = []
+        if self.machine and shown is not None and self.rec.late(seen.at) <= 0:
+            question = self.voice.join(self._question())
+            quoted = [self.voice.sentence("still_waiting", question=question)] if question else []
+        record.finish(
+            self.rec,
+            self.now,
+            [*says, *quoted],
+            lines,
+            standing,
+            self._carries(seen),
+            self.voice,
+            shows=bool(quoted),
+        )
+
+    def end_lapse(self, says: Sequence[Any]) -> None:
+        lines, machine = self._left()
+        message = self.rec.turn[:-1]
+        standing = self.stand(machine) if machine else None
+        record.finish_lapse(self.rec, self.now, says, lines, standing, self.voice)
+        self.machine = machine
+        if machine:  # it asks again: the message is not its answer
+            seen = self.rec.seen[message]
+            says = [self.voice.sentence("not_taken")]
+            record.refuse(self.rec, self.now, seen, says, False, self._carries(seen), self.voice)
+
+    def _left(self) -> tuple[list[str], Machine | None]:
+        """What the dialog leaves: its journal, and itself where it waits on."""
+        machine = self.the_machine
+        if machine.again is None:
+            return ([], None) if machine.done else (self.rec.dialog(), machine)
+        entry = journal.Afresh(
+            self.now,
+            machine.name,
+            machine.script.version,
+            machine.kind,
+            machine.opener,
+            self.voice.render(machine.said),
+            dict(machine.again.state),
+        )
+        line = journal.encode(entry)
+        return [line], Machine(self.conduct.router.scripts, line, self.voice)
+
+    def stand(self, machine: Machine) -> Standing:
+        """What of the ask that the dialog stands at must be on record."""
+        ask = machine.want
+        assert isinstance(ask, Ask)
+        labels = [
+            self.voice.render([Said(label)])[0] if isinstance(label, Sentence) else label for label in ask.options
+        ]
+        timeout = machine.timeout(self.conduct.expire) * 1000
+        return Standing(
+            timeout if timeout == math.inf else int(timeout),
+            tuple(kind.__name__ for kind in ask.accept or ()),
+            tuple(normal(str(label)) for label in labels),
+        )
+
+    def reroute(self) -> bool:
+        """The message is not for this dialog: it waits on, as it was, and the message is routed as if none waited."""
+        machine, rec = self.the_machine, self.rec
+        if rec.turn.endswith("t") or rec.side is not None or machine.begun_by(rec.turn):
+            return False
+        seen = rec.seen[rec.turn]
+        lines = [journal.decode(line) for line in rec.journal]
+        at = max(i for i, entry in enumerate(lines) if isinstance(entry, journal.Answered | journal.Lapsed))
+        entry = lines[at]
+        self.reports.append(self.summary())
+        record.cut(rec, at)
+        machine.close()
+        message = self._message_of(entry, seen)
+        route = self.conduct.router.choose(message)
+        if route is not None and not route.aside:
+            rec.side = at
+            self.begin(route, seen, message)
+            return True
+        if route is not None:
+            self.step_aside(seen, message, route)
+        else:
+            record.end_turn(rec)
+            seen = record.change(rec, seen, state="done")
+            record.answer(rec, self.now, seen, [], False, self._carries(seen), self.voice)
+        self.machine = self.resume()
+        return True
+
+    def _message_of(self, entry: journal.Entry, seen: Seen) -> Any:
+        if isinstance(entry, journal.Answered):
+            return self.voice.message(entry.payload, seen.id, seen.created)
+        if self.delivery.message.id == seen.id:
+            return self.delivery.message
+        return self.voice.message("", seen.id, seen.created)  # a word, and nothing more is on record of it
+
+    # ---- what went wrong ----
+
+    def quarantine(self) -> None:
+        """Whoever took this message died of it, again and again: one apology."""
+        seen = self.rec.seen[self.rec.turn.removesuffix("t")] if self.rec.turn else self.rec.next()
+        if seen is None:
+            return
+        self.rec.turn = seen.id
+        self._over(seen, "quarantined", "failed")
+
+    def diverged_in_turn(self) -> None:
+        """What the turn did is done: it ends, and its message is not routed again."""
+        self.rec.turn = self.rec.turn.removesuffix("t")
+        self._over(self.rec.seen[self.rec.turn], "diverged", "diverged", self.broken)
+
+    def diverged_between(self, seen: Seen) -> None:
+        """The conversation ends with one sentence, which waits for the message; that is routed afresh."""
+        record.forget(self.rec)
+        record.put(self.rec, self.now, seen.id, self.voice.sentence("diverged"), False)
+        self.reports.append(self._summary(seen, "", "diverged", self.broken))
+        self.machine = self.broken = None
+
+    def _over(self, seen: Seen, outcome: str, sentence: str, error: BaseException | None = None) -> None:
+        name = self.machine.name if self.machine else ""
+        if self.machine:
+            self.machine.close()
+        side = self.rec.side
+        lines = self.rec.journal[:side] if side is not None else []
+        standing = self.rec.standing if side is not None else None
+        says = [self.voice.sentence(sentence)]
+        record.finish(self.rec, self.now, says, lines, standing, self._carries(seen), self.voice)
+        self.reports.append(self._summary(seen, name, outcome, error))
+        self.broken = None
+        self.machine = self.resume()
+
+    # ---- parts ----
+
+    @property
+    def the_machine(self) -> Machine:
+        assert self.machine is not None
+        return self.machine
+
+    @property
+    def ask(self) -> Ask[Any]:
+        assert isinstance(self.the_machine.want, Ask)
+        return self.the_machine.want
+
+    def _carries(self, seen: Seen) -> bool:
+        return self.delivery.carries(seen.id, self.now)
+
+    def _question(self) -> list[Any]:
+        question = self.the_machine.question()
+        return self.voice.render([question]) if question else []
+
+    def summary(self) -> Turn:
+        """The turn that ends, as hooks and the log see it."""
+        machine = self.the_machine
+        seen = self.rec.seen[self.rec.turn.removesuffix("t")]
+        outcome = machine.outcome or "asked"
+        if outcome == "asked" and self.rec.side is not None:
+            outcome = "replaced"
+        reply = self.voice.public(self.voice.render(machine.said))
+        return dataclasses.replace(self._summary(seen, machine.name, outcome, machine.error), reply=reply)
+
+    def _summary(self, seen: Seen, dialog: str, outcome: str, error: BaseException | None) -> Turn:
+        message = self.delivery.message if self.delivery.message.id == seen.id else self._recorded(seen)
+        seconds = (self.now - seen.at) / 1000
+        return Turn(message, None, dialog, outcome, seconds, seen.deliveries, error)
+
+    def _recorded(self, seen: Seen) -> Any:
+        """A message of another delivery, as far as it is on record."""
+        if seen.body is not None:
+            return self.voice.message(seen.body[2], seen.id, seen.created)
+        for line in reversed(self.rec.journal):
+            entry = journal.decode(line)
+            if isinstance(entry, journal.Answered | journal.Began) and entry.message == seen.id:
+                return self.voice.message(entry.payload, seen.id, seen.created)
+        return self.voice.message("", seen.id, seen.created)
+
+
+#: what becomes of a message when a dialog waits: the first that fits
+MEETINGS: tuple[tuple[Callable[[Attempt, Seen, Any, str], bool], Callable[[Attempt, Seen, Any], None]], ...] = (
+    (Attempt.is_late, Attempt.meet_lapse),
+    (Attempt.is_cancel, Attempt.meet_cancel),
+    (Attempt.is_back, Attempt.meet_back),
+    (Attempt.is_early, Attempt.meet_early),
+    (Attempt.is_accepted, Attempt.meet_answer),
+    (Attempt.is_misplaced_event, Attempt.meet_event),
+    (lambda attempt, seen, message, mode: True, Attempt.meet_otherwise),
+)

@@ -1,0 +1,299 @@
+"""A bot: an account, its routes, and a store."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import logging
+import os
+import re
+import zoneinfo
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from . import lint, stores
+from .attempt import Conduct, Turn
+from .crypto import Cipher
+from .errors import BadMessage, ConfigurationError
+from .medium import Medium
+from .receive import Message
+from .reply import Reply, Say, decode
+from .router import Route, Router, normal
+from .runtime import Home, Runtime
+from .stores import Store
+from .texts import CHINESE, Texts
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+Speaks: TypeAlias = "Texts | Callable[[Message], Texts]"
+
+#: the store of a bot that names none: a file in the working folder
+DEFAULT_STORE = "sqlite:///wechat-dialog.db"
+
+_log = logging.getLogger("wechat")
+
+
+# ---- settings -------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """A bot's settings, checked."""
+
+    token: str = dataclasses.field(repr=False)
+    account: str
+    ciphers: tuple[Cipher, ...]
+    plaintext: bool
+    expire: float
+    cancel: tuple[str, ...]
+    back: tuple[str, ...]
+    fetch: tuple[str, ...]
+    texts: Speaks = dataclasses.field(repr=False)
+    timezone: dt.tzinfo
+    log_text: bool
+
+
+def _given(argument: str, value: Any, variable: str) -> tuple[Any, str]:
+    """An argument, or else its variable; and how to name the two in an error."""
+    found = value if value is not None else os.environ.get(variable) or None
+    return found, f"{argument} (argument {argument}=, variable {variable})"
+
+
+def _token(value: str | None) -> str:
+    token, name = _given("token", value, "WECHAT_TOKEN")
+    if token is None:
+        raise ConfigurationError(
+            f"{name} is missing: the Token of the account's server settings, 3 to 32 letters and digits"
+        )
+    if not isinstance(token, str) or not re.fullmatch(r"[A-Za-z0-9]{3,32}", token):
+        raise ConfigurationError(f"{name} must be 3 to 32 letters and digits, as in the account's server settings")
+    return token
+
+
+def _account(value: str | None) -> str:
+    account, name = _given("account", value, "WECHAT_ACCOUNT")
+    if account is None:
+        return ""
+    if not isinstance(account, str) or not account.startswith("gh_") or account != account.strip():
+        raise ConfigurationError(f"{name} must be the account's original id, like gh_0123456789ab, not {account!r}")
+    return account
+
+
+def _ciphers(keys: str | Sequence[str] | None, appid: str | None, token: str) -> tuple[Cipher, ...]:
+    found, name = _given("aes_key", keys, "WECHAT_AES_KEY")
+    app, app_name = _given("appid", appid, "WECHAT_APPID")
+    if app is not None and (not isinstance(app, str) or not re.fullmatch(r"wx[0-9a-zA-Z]{4,30}", app)):
+        raise ConfigurationError(f"{app_name} must be the account's AppID, like wx0123456789abcdef, not {app!r}")
+    if found is None:
+        return ()
+    if app is None:
+        raise ConfigurationError(f"{app_name} is missing: with an aes_key every reply is sealed with the AppID (wx…)")
+    each = (found,) if isinstance(found, str) else tuple(found)
+    for key in each:
+        if not isinstance(key, str) or not re.fullmatch(r"[A-Za-z0-9+/]{43}", key):
+            raise ConfigurationError(
+                f"{name} must be the 43 letters and digits of EncodingAESKey (or a sequence of two such)"
+            )
+    return tuple(Cipher(key, app, token) for key in each)
+
+
+def _expire(value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ConfigurationError(f"expire= must be a number of seconds above 0 (math.inf: for ever), not {value!r}")
+    return value
+
+
+def _words(argument: str, words: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+        raise ConfigurationError(f'{argument}= must be a sequence of words, like ("取消", "退出"), not {words!r}')
+    if not all(normal(word) for word in words):
+        raise ConfigurationError(f"{argument}= holds an empty word, which every empty message would be")
+    return tuple(words)
+
+
+def _apart(**groups: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for argument, words in groups.items():
+        for word in words:
+            other = seen.setdefault(normal(word), argument)
+            if other != argument:
+                raise ConfigurationError(f"{word!r} stands in {other}= and in {argument}=: it can mean one thing only")
+
+
+def _timezone(name: str) -> dt.tzinfo:
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise ConfigurationError(
+            f'timezone= must be a name of the tz database, like "Asia/Shanghai", not {name!r}'
+        ) from None
+
+
+def _texts(texts: Any) -> Speaks:
+    if isinstance(texts, Texts) or (callable(texts) and not isinstance(texts, type)):
+        speaks: Speaks = texts
+        return speaks
+    raise ConfigurationError(
+        f"texts= must be a Texts (CHINESE, ENGLISH), or a function of the message that gives one, not {texts!r}"
+    )
+
+
+def _store(store: Any) -> Store:
+    found, name = _given("store", store, "WECHAT_STORE")
+    if found is None or isinstance(found, str):
+        return stores.open(found or DEFAULT_STORE)
+    if not all(callable(getattr(found, method, None)) for method in ("load", "patch", "wait", "erase", "close")):
+        raise ConfigurationError(
+            f"{name} must be a URL like sqlite:///bot.db, or an object with a store's methods, not {found!r}"
+        )
+    opened: Store = found
+    return opened
+
+
+# ---- the bot --------------------------------------------------------------------------------------------------------
+
+
+class Bot(Router):
+    """An account's bot. Register dialogs on it as on a `Router`, and hand it to one of `wechat.web`.
+
+    Settings are argument, else variable, else default; a wrong one raises `ConfigurationError`, which names both and says
+    what would be right. Nothing is opened before the first delivery.
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        account: str | None = None,
+        appid: str | None = None,
+        aes_key: str | Sequence[str] | None = None,
+        store: str | Any | None = None,
+        expire: float = 60,
+        cancel: Sequence[str] = ("取消", "退出"),
+        back: Sequence[str] = ("上一步", "返回"),
+        fetch: Sequence[str] = ("继续",),
+        texts: Texts | Callable[[Message], Texts] = CHINESE,
+        timezone: str = "Asia/Shanghai",
+        plaintext: bool = False,
+        log_text: bool = False,
+    ) -> None:
+        super().__init__()
+        _apart(cancel=_words("cancel", cancel), back=_words("back", back), fetch=_words("fetch", fetch))
+        checked = _token(token)
+        ciphers = _ciphers(aes_key, appid, checked)
+        if plaintext and not ciphers:
+            raise ConfigurationError(
+                "plaintext=True lets plain pushes in beside encrypted ones: it needs an aes_key (WECHAT_AES_KEY)"
+            )
+        self.settings = Settings(
+            token=checked,
+            account=_account(account),
+            ciphers=ciphers,
+            plaintext=plaintext,
+            expire=_expire(expire),
+            cancel=tuple(cancel),
+            back=tuple(back),
+            fetch=tuple(fetch),
+            texts=_texts(texts),
+            timezone=_timezone(timezone),
+            log_text=log_text,
+        )
+        self._store_url = store if isinstance(store, str) else os.environ.get("WECHAT_STORE") or DEFAULT_STORE
+        self._named_store = store is not None or "WECHAT_STORE" in os.environ
+        self._hooks: dict[str, list[Callable[..., Any]]] = {"before": [], "after": [], "on_error": []}
+        self._home = Home()
+        self._runtime = Runtime(_store(store), self._hooks, self._report)
+        self._delivered = False
+
+    def __repr__(self) -> str:
+        dialogs = ", ".join(self.scripts) or "no dialogs yet"
+        return f"<Bot {self.settings.account or 'of any account'}: {dialogs}>"
+
+    def _add(self, route: Route) -> None:
+        super()._add(route)
+        if route.mode == "dialog":
+            lint.warn(route.script.function)
+
+    # ---- hooks ----
+
+    def before(self, hook: Callable[[Message], Say | Awaitable[Say]], /) -> Callable[[Message], Any]:
+        """Once per message, before it is routed: what the hook gives, if not None, is the reply."""
+        self._hooks["before"].append(hook)
+        return hook
+
+    def after(self, hook: Callable[[Turn], Say | Awaitable[Say]], /) -> Callable[[Turn], Any]:
+        """Once per turn, before its reply is recorded: what the hook gives is the reply; None: silence."""
+        self._hooks["after"].append(hook)
+        return hook
+
+    def on_error(self, hook: Callable[[Message, BaseException], Say | Awaitable[Say]], /) -> Callable[..., Any]:
+        """Where a dialog or a handler failed: what the hook gives is said; None: the apology."""
+        self._hooks["on_error"].append(hook)
+        return hook
+
+    # ---- deliveries ----
+
+    async def deliver(self, message: Message) -> Reply | None:
+        """One delivery of a message. Gives the reply to send; None: answer ``success``.
+
+        From any event loop. Raises `BadMessage` for a push to another account than this bot's, `StoreError` where the
+        store cannot be used.
+        """
+        if self.settings.account and message.account != self.settings.account:
+            raise BadMessage(f"a push to {message.account!r}, and this bot is {self.settings.account!r}")
+        return await self._home.call(self._deliver(message))
+
+    async def _deliver(self, message: Message) -> Reply | None:
+        if not self._delivered:
+            self._delivered = True
+            if not self._named_store:
+                _log.info("conversations are kept in %s (default; set store= or WECHAT_STORE)", self._store_url)
+        conduct = self.conduct(message)
+        said = await self._runtime.deliver(conduct, self.key(message.account, message.openid), message)
+        if said is None:  # nothing of its own: WeChat asks again, or has hung up
+            said = conduct.voice.sentence("thinking")
+        return None if said == "" else decode(said)
+
+    def key(self, account: str, openid: str) -> str:
+        """Under which everything of one user is kept."""
+        return f"wechat-dialog:{account}:{openid}"
+
+    def conduct(self, message: Message) -> Conduct:
+        """How this bot behaves towards whoever sent the message."""
+        given = self.settings
+        texts = given.texts if isinstance(given.texts, Texts) else given.texts(message)
+        fetch = given.fetch[0] if given.fetch else ""
+        return Conduct(
+            router=self,
+            voice=Medium(message.account, message.openid, texts, given.timezone, fetch),
+            expire=given.expire,
+            cancel=frozenset(map(normal, given.cancel)),
+            back=frozenset(map(normal, given.back)),
+            fetch=frozenset(map(normal, given.fetch)),
+            before=bool(self._hooks["before"]),
+            after=bool(self._hooks["after"]),
+            on_error=bool(self._hooks["on_error"]),
+        )
+
+    def _report(self, turn: Turn) -> None:
+        """One line a turn; never what people wrote, unless the bot says so."""
+        message = turn.message
+        facts = (message.account, _short(message.openid), turn.dialog, turn.outcome, round(turn.seconds * 1000))
+        if turn.error is not None:
+            _log.error("%s %s %s failed", *facts[:3], exc_info=turn.error)
+        said = f" {message.text!r} → {turn.reply!r}" if self.settings.log_text else ""
+        _log.info("%s %s %s %s %d ms, delivery %d%s", *facts, turn.deliveries, said)
+
+    # ---- the synchronous world ----
+
+    def wait(self, work: Coroutine[Any, Any, T], /) -> T:
+        """Do `work` on the bot's own event loop, from synchronous code. Gives what it gives, raises what it raises."""
+        return self._home.wait(work)
+
+    async def aclose(self) -> None:
+        """Let turns under way come to their end, and close the store. A later delivery opens it again."""
+        await self._home.call(self._runtime.close())
+
+
+def _short(openid: str) -> str:
+    return openid if len(openid) <= 8 else f"{openid[:4]}…{openid[-4:]}"

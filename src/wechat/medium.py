@@ -1,0 +1,135 @@
+"""How this bot speaks WeChat: the one value in which the core meets the protocol.
+
+The core asks for everything here through `attempt.Speech`, and so never learns what a message or a reply looks like.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from . import receive, reply
+from .dialog import Ask, Sentence
+from .replay import Reopening, Said
+from .texts import Texts
+
+#: how a type of message is called in a sentence: the field of `Texts`; the first that fits
+KINDS: tuple[tuple[type[receive.Message], str], ...] = (
+    (receive.TextMessage, "kind_text"),
+    (receive.ImageMessage, "kind_image"),
+    (receive.VoiceMessage, "kind_voice"),
+    (receive.VideoMessage, "kind_video"),
+    (receive.LocationMessage, "kind_location"),
+    (receive.LinkMessage, "kind_link"),
+    (receive.Event, "kind_event"),
+)
+#: the same for the kinds of a dialog that waits to be opened anew
+REOPENED = {
+    "image": "kind_image",
+    "voice": "kind_voice",
+    "video": "kind_video",
+    "location": "kind_location",
+    "link": "kind_link",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Medium:
+    """What carries the conversation of one account with one user."""
+
+    account: str
+    openid: str
+    texts: Texts
+    timezone: dt.tzinfo
+    fetch: str = "继续"
+
+    @property
+    def party(self) -> str:
+        return f"{self.account}/{self.openid}"
+
+    # ---- messages ----
+
+    def payload(self, message: receive.Message) -> Any:
+        return receive.encode(message)
+
+    def message(
+        self, payload: Any, id: str, created: int, pattern: str | None = None, flags: int = 0
+    ) -> receive.Message:
+        message = receive.decode(
+            payload, account=self.account, openid=self.openid, id=id, created=created, timezone=self.timezone
+        )
+        if pattern is None:
+            return message
+        found = re.compile(pattern, flags).search(message.key if message.kind == "event" else message.text)
+        return message if found is None else message.with_match(found)
+
+    def silent(self, message: receive.Message) -> bool:
+        return receive.silent(message)
+
+    # ---- what is said ----
+
+    def say(self, what: Any) -> Any:
+        said = reply.reply(what)
+        return None if said is None else reply.encode(said)
+
+    def sentence(self, name: str, **values: Any) -> str:
+        words: str = getattr(self.texts, name)
+        return words.format(fetch=reply.link(self.fetch) if self.fetch else "", **values)
+
+    def render(self, said: Sequence[Said]) -> list[Any]:
+        return [part for one in said for part in self._rendered(one)]
+
+    def _rendered(self, said: Said) -> list[Any]:
+        say = self._worded(said.say)
+        if not said.options:
+            return [] if say is None else [say]
+        labels = [self._worded(label) for label in said.options]
+        before = say + "\n" if isinstance(say, str) else ""
+        options = reply.options(labels, said.taps)
+        if reply.size(before + options) > self._room:  # links are long
+            options = reply.options(labels, False)
+        return [before + options] if before or say is None else [say, options]
+
+    def _worded(self, say: Any) -> Any:
+        return self.sentence(say.name, **say.values) if isinstance(say, Sentence) else say
+
+    def expects(self, ask: Ask[Any]) -> str:
+        if isinstance(ask, Reopening):
+            names = [REOPENED.get(ask.kind, "kind_text")]
+        else:
+            names = [self._kind(type) for type in ask.accept or (receive.TextMessage,)]
+        kinds = self.texts.kind_or.join(getattr(self.texts, name) for name in dict.fromkeys(names))
+        return self.sentence("pick_kind", kinds=kinds)
+
+    def _kind(self, type: type) -> str:
+        return next((name for kind, name in KINDS if issubclass(type, kind)), "kind_other")
+
+    # ---- how much fits one reply ----
+
+    @property
+    def _room(self) -> int:
+        """Bytes of one text, beside the line that says that there is more."""
+        return reply.LIMIT - reply.size("\n" + self.sentence("more", count=99))
+
+    def pack(self, says: Sequence[Any]) -> tuple[list[Any], int]:
+        """Texts are joined by a newline and go first; what does not fit one reply becomes the next."""
+        texts = "\n".join(say for say in says if isinstance(say, str))
+        parts: list[Any] = reply.split(texts, self._room) if texts else []
+        last = len(parts) - 1
+        parts += [say for say in says if not isinstance(say, str)]
+        return parts, last if says and isinstance(says[-1], str) else len(parts) - 1
+
+    def more(self, say: Any, count: int) -> Any:
+        """Only a text can say so."""
+        return f"{say}\n{self.sentence('more', count=count)}" if isinstance(say, str) else say
+
+    def join(self, says: Sequence[Any]) -> Any:
+        texts = "\n".join(say for say in says if isinstance(say, str))
+        return texts or next(iter(says), None)
+
+    def public(self, says: Sequence[Any]) -> Any:
+        said = self.join(says)
+        return said if said is None or isinstance(said, str) else reply.decode(said)

@@ -1,0 +1,545 @@
+"""All that is kept of one user's conversation, and everything that can happen to it.
+
+Pure: a function takes a record and the store's time (ms), changes the record, and says what came of it. Who calls it loaded
+the record with its version, hands over a copy, and writes it back only if that version still stands; if not, the function is
+called again on what is there now. So each rule is written once, for every store.
+
+Rule 1: a message is taken in the same write that takes it out of the queue; its turn ends in the write that says its reply.
+Rule 2: a reply is bound to a message once, by a delivery that carries it; every other finished reply is unread.
+Rule 3: only the owner of the lease changes the journal. A lease names its turn: within one name the journal only grows, so
+        owner and length together are proof enough that it is still the same.
+Rule 4: a lapsed conversation is forgotten where a message is *taken*, by when it arrived.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from .errors import UnknownFormat
+from .journal import compact
+
+#: the newest format of a record that this version writes and reads
+FORMAT = 1
+
+LEASE = 6_000  #: a worker that was silent for so long has lost the turn (ms, as everything here)
+QUEUE = 5  #: so many messages may wait for their turn
+GRACE = 600_000  #: so long after its time-out an answer still meets `TimedOut`; then the conversation is forgotten
+SAME = 60_000  #: so long a delivery of a message gets the very reply that it got before
+KEEP, CAP = 600_000, 64  #: so long a message is remembered, and so many at most
+UNREAD = LIVES = 86_400_000  #: so long a reply waits to be read; and a record lives after its last message
+CANNED = 3_600_000  #: a CreateTime so far from its arrival is a test's, or a wrong clock's: it proves nothing
+
+Say: TypeAlias = Any  # something said, encoded
+
+
+class Shape(Protocol):
+    """How much fits one reply."""
+
+    def pack(self, says: Sequence[Say]) -> tuple[list[Say], int]:
+        """The same in as few replies as it takes; and which of them ends in the last thing said."""
+
+    def more(self, say: Say, count: int) -> Say:
+        """A reply that says that so many more can be fetched."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """A message that arrived."""
+
+    id: str
+    created: int  # WeChat's clock, seconds
+    at: int  # its first delivery
+    state: str  # checking, queued, taken, fetching, aside, done
+    deliveries: int = 0
+    body: tuple[str, tuple[str, str, str | None] | None, Any] | None = (
+        None  # how it goes on, by which route, what it says
+    )
+    reply: Say | None = None  # bound, for ever; "" for `success`
+    refused: bool = False
+    owner: str = ""  # of a check or a handler aside: who runs it, until when, how often it was begun
+    until: int = 0
+    claims: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Unread:
+    """A finished reply that no delivery carries."""
+
+    number: int
+    message: str  # whose reply it is
+    say: Say
+    asks: bool  # it carries the question that the dialog waits at
+    until: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Datum:
+    """One of the user's own data."""
+
+    value: Any
+    expires: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """What is on record of the ask that the dialog waits at."""
+
+    timeout: float = 0  # ms; math.inf: for ever
+    accepts: tuple[str, ...] = ()  # names of the types it takes as they are
+    labels: tuple[str, ...] = ()  # of its options, normalised
+
+
+@dataclasses.dataclass
+class Record:
+    """Everything of one conversation. Its parts are frozen; a copy shares them."""
+
+    owner: str = ""  # the lease: "worker:turn"
+    until: int = 0
+    claims: int = 0  # of the lease, since the last progress
+    turn: str = ""  # the message whose turn has begun and not ended; with a "t" behind: its time-out's turn
+    side: int | None = None  # where in the journal a side dialog begins
+    shown: int | None = None  # when the question that the dialog waits at was shown
+    standing: Standing | None = None
+    watermark: int = -1  # the youngest CreateTime of a message that was forgotten, seconds
+    count: int = 0  # of unread replies, ever
+    journal: list[str] = dataclasses.field(default_factory=list)
+    seen: dict[str, Seen] = dataclasses.field(default_factory=dict)
+    unread: dict[int, Unread] = dataclasses.field(default_factory=dict)
+    data: dict[str, Datum] = dataclasses.field(default_factory=dict)
+
+    def copy(self) -> Record:
+        return dataclasses.replace(
+            self, journal=[*self.journal], seen={**self.seen}, unread={**self.unread}, data={**self.data}
+        )
+
+    def next(self) -> Seen | None:
+        """The message whose turn comes next; None while an older one is being checked."""
+        first = next((s for s in self.seen.values() if s.state in ("checking", "queued")), None)
+        return first if first and first.state == "queued" else None
+
+    def queue(self) -> list[Seen]:
+        return [s for s in self.seen.values() if s.state == "queued"]
+
+    def work(self) -> bool:
+        """Whether a turn runs, or a message waits for one."""
+        return bool(self.turn or self.next())
+
+    def leased(self, now: int) -> bool:
+        return bool(self.owner) and self.until > now
+
+    def dialog(self) -> list[str]:
+        """The journal of the dialog that runs: the side dialog's, where there is one."""
+        return self.journal if self.side is None else self.journal[self.side :]
+
+    def late(self, at: int) -> float:
+        """How long after the time-out of the ask that stands a message arrived (ms); 0 or less: in time."""
+        if self.shown is None or self.standing is None:
+            return -math.inf
+        return at - self.shown - self.standing.timeout
+
+
+# ---- what a delivery does -------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrival:
+    """A message as it arrives: what becomes of it, as far as the record alone can say."""
+
+    id: str
+    created: int
+    state: str
+    body: tuple[str, tuple[str, str, str | None] | None, Any] | None
+    silent: bool = False  # a push that shows no reply
+    ends: bool = False  # the user is gone: nothing of the conversation is left
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What came of a delivery's look: "answered", "stale", "full", "beside" (and which message), "claimed" or "wait"."""
+
+    what: str
+    message: str = ""
+
+
+def look(rec: Record, now: int, arrival: Arrival, owner: str, *, first: bool = True) -> Look:
+    """A delivery looks, and may take over what a dead worker left. `first`: it has not looked before."""
+    expire(rec, now)
+    seen = rec.seen.get(arrival.id)
+    if seen is None:
+        if arrival.created <= rec.watermark:
+            return Look("stale")
+        if arrival.state == "queued" and len(rec.queue()) >= QUEUE and rec.leased(now):  # somebody works at it
+            return Look("full")
+        seen = remember(rec, now, arrival)
+    elif seen.reply is not None:
+        return Look("answered")
+    if first:
+        seen = change(rec, seen, deliveries=seen.deliveries + 1)
+    for other in (seen, *rec.seen.values()):
+        if other.state in ("aside", "checking") and other.until <= now:
+            change(rec, other, owner=owner, until=now + LEASE, claims=other.claims + 1)
+            return Look("beside", other.id)
+    if rec.work() and not rec.leased(now):
+        rec.owner, rec.until, rec.claims = f"{owner}:{rec.turn}", now + LEASE, rec.claims + 1
+        return Look("claimed")
+    return Look("wait" if seen.reply is None else "answered")
+
+
+def answered(rec: Record, now: int, message: str) -> Say | None:
+    """The reply that is bound to a message: as it was for a minute, then only that there was one. None: not yet bound."""
+    seen = rec.seen.get(message)
+    if seen is None or seen.reply is None:
+        return None
+    return seen.reply if now - seen.at <= SAME else ""
+
+
+def bind(rec: Record, now: int, message: str, say: Say, item: Unread | None = None) -> None:
+    """The delivery of `message` that just looked carries `say`; `item`: the unread reply that it was."""
+    if item:
+        del rec.unread[item.number]
+    seen = rec.seen[message]
+    change(rec, seen, reply=say, state="done" if seen.state == "fetching" else seen.state)
+    if item and item.asks:
+        rec.shown = now
+
+
+def turn_away(rec: Record, now: int, arrival: Arrival, say: Say) -> None:
+    """The queue is full: the message is not taken, and its user is told."""
+    remember(rec, now, dataclasses.replace(arrival, state="done", body=None))
+    bind(rec, now, arrival.id, say)
+
+
+# ---- what runs beside -----------------------------------------------------------------------------------------------
+
+
+def holds_beside(rec: Record, message: str, owner: str) -> Seen | None:
+    """The message whose check or handler this owner still runs."""
+    seen = rec.seen.get(message)
+    return seen if seen and seen.state in ("aside", "checking") and seen.owner == owner else None
+
+
+def renew_beside(rec: Record, now: int, seen: Seen) -> None:
+    change(rec, seen, until=now + LEASE)
+
+
+def finish_beside(rec: Record, now: int, seen: Seen, says: Sequence[Say], carried: bool, shape: Shape) -> None:
+    """A handler of one step, or a check, has its reply."""
+    seen = change(rec, seen, state="done", body=None, owner="", until=0)
+    answer(rec, now, seen, says, False, carried, shape)
+
+
+def admit(rec: Record, seen: Seen, arrival: Arrival) -> None:
+    """A message that was checked goes on as it would have at its arrival."""
+    change(rec, seen, state=arrival.state, body=arrival.body, owner="", until=0, claims=0)
+    if arrival.state == "done" and seen.reply is None:
+        change(rec, rec.seen[seen.id], reply="")
+
+
+# ---- what the owner of the lease does -------------------------------------------------------------------------------
+
+
+def holds(rec: Record, owner: str, length: int) -> bool:
+    """Whether the lease is still this owner's, and the journal still the one it knows."""
+    return rec.owner == owner and len(rec.journal) == length
+
+
+def worker(rec: Record) -> str:
+    return rec.owner.split(":")[0]
+
+
+def name_turn(rec: Record, turn: str) -> None:
+    if rec.owner:
+        rec.owner = f"{worker(rec)}:{turn}"
+
+
+def take(rec: Record, seen: Seen, *, side: bool = False) -> None:
+    """The dialog takes the message; its entry follows in the same write."""
+    change(rec, seen, state="taken", body=None)
+    rec.turn = seen.id
+    if side:
+        rec.side = len(rec.journal)
+    name_turn(rec, seen.id)
+
+
+def lapse(rec: Record, seen: Seen) -> None:
+    """The dialog meets a time-out because of a message, which waits on: the time-out's turn comes before its own."""
+    rec.turn = seen.id + "t"
+    name_turn(rec, rec.turn)
+
+
+def append(rec: Record, now: int, entries: Iterable[str]) -> None:
+    """Progress."""
+    rec.journal += entries
+    rec.claims, rec.until = 0, now + LEASE
+
+
+def cut(rec: Record, length: int) -> None:
+    """The dialog does not want the message of this turn: it waits on, as it was."""
+    del rec.journal[length:]
+    name_turn(rec, rec.turn + "r")  # the journal is shorter now, so its length proves nothing
+
+
+def step_aside(rec: Record, now: int, seen: Seen, owner: str, ref: tuple[str, str, str | None], payload: Any) -> None:
+    """A handler of one step takes a message out of the queue, or out of a turn that does not want it."""
+    change(rec, seen, state="aside", body=("", ref, payload), owner=owner, until=now + LEASE, claims=seen.claims + 1)
+    if rec.turn == seen.id:
+        end_turn(rec)
+
+
+def refuse(rec: Record, now: int, seen: Seen, says: Sequence[Say], asks: bool, carried: bool, shape: Shape) -> None:
+    """A message that the dialog does not take; its user is told, with the question if that is to be had."""
+    waiting = any(item.asks for item in rec.unread.values())
+    rec.claims = 0
+    if waiting and seen.reply is None:  # the question itself is still unread: its delivery fetches that
+        change(rec, seen, state="fetching", body=None, refused=True)
+        return
+    seen = change(rec, seen, state="done", body=None, refused=True)
+    answer(rec, now, seen, says, asks, carried, shape)
+
+
+def finish(
+    rec: Record,
+    now: int,
+    says: Sequence[Say],
+    journal: Sequence[str],
+    standing: Standing | None,
+    carried: bool,
+    shape: Shape,
+    *,
+    shows: bool = False,
+) -> None:
+    """The turn ends, and leaves `journal` waiting at `standing` (None: nothing waits).
+
+    `shows`: what is said ends in the question that stands; else, where something waits, that question was not touched.
+    """
+    seen = rec.seen[rec.turn]
+    rec.journal = [*journal]
+    if standing is None:
+        forget(rec)
+    elif standing is not rec.standing:
+        rec.standing, rec.shown = standing, None
+        no_question(rec)
+    end_turn(rec)
+    answer(rec, now, change(rec, seen, state="done", body=None), says, shows, carried, shape)
+
+
+def finish_lapse(
+    rec: Record, now: int, says: Sequence[Say], journal: Sequence[str], standing: Standing | None, shape: Shape
+) -> None:
+    """The turn of a time-out ends: what it says waits for the message that it came before."""
+    message = rec.turn[:-1]
+    forget(rec)
+    rec.journal, rec.standing = [*journal], standing
+    end_turn(rec)
+    parts, last = shape.pack(says)
+    for i, say in enumerate(parts):
+        put(rec, now, message, say, standing is not None and i == last)
+    if not parts and standing is not None:
+        rec.shown = now
+
+
+def end_turn(rec: Record) -> None:
+    rec.turn, rec.side, rec.claims = "", None, 0
+    name_turn(rec, "")
+
+
+def release(rec: Record) -> None:
+    rec.owner, rec.until = "", 0
+
+
+def keep_data(rec: Record, now: int, puts: Mapping[str, tuple[Any, float | None] | None]) -> None:
+    """What a turn remembered, in the write that ends it."""
+    for key, value in puts.items():
+        if value is None:
+            rec.data.pop(key, None)
+        else:
+            rec.data[key] = Datum(value[0], None if value[1] is None else now + int(value[1] * 1000))
+
+
+def found(rec: Record, now: int, key: str) -> Datum | None:
+    datum = rec.data.get(key)
+    return datum if datum and (datum.expires is None or datum.expires > now) else None
+
+
+def forget(rec: Record) -> None:
+    """The conversation is over. Messages seen, unread replies and data belong to the user."""
+    rec.journal, rec.shown, rec.standing, rec.side = [], None, None, None
+    no_question(rec)
+
+
+# ---- parts ----------------------------------------------------------------------------------------------------------
+
+
+def change(rec: Record, seen: Seen, **fields: Any) -> Seen:
+    rec.seen[seen.id] = changed = dataclasses.replace(seen, **fields)
+    return changed
+
+
+def no_question(rec: Record) -> None:
+    for item in rec.unread.values():
+        if item.asks:
+            rec.unread[item.number] = dataclasses.replace(item, asks=False)
+
+
+def expire(rec: Record, now: int) -> None:
+    """What nobody fetched in a day is gone; a question among it counts as shown then."""
+    for item in [item for item in rec.unread.values() if item.until <= now]:
+        del rec.unread[item.number]
+        if item.asks:
+            rec.shown = item.until
+    for key in [key for key, datum in rec.data.items() if datum.expires is not None and datum.expires <= now]:
+        del rec.data[key]
+
+
+def remember(rec: Record, now: int, arrival: Arrival) -> Seen:
+    if arrival.ends:
+        forget(rec)
+        rec.unread.clear()
+    reply = "" if arrival.silent or arrival.state == "done" else None
+    seen = rec.seen[arrival.id] = Seen(arrival.id, arrival.created, now, arrival.state, body=arrival.body, reply=reply)
+    for old in [old for old in rec.seen.values() if old.state in ("done", "fetching") and old is not seen]:
+        aged = old.at < now - KEEP
+        if aged or (len(rec.seen) > CAP and old.reply is not None):
+            del rec.seen[old.id]
+            if abs(old.created * 1000 - old.at) < CANNED:  # one that went for the cap alone counts a second less
+                rec.watermark = max(rec.watermark, old.created if aged else old.created - 1)
+    return seen
+
+
+def put(rec: Record, now: int, message: str, say: Say, asks: bool) -> None:
+    rec.count += 1
+    rec.unread[rec.count] = Unread(rec.count, message, say, asks, now + UNREAD)
+
+
+def answer(rec: Record, now: int, seen: Seen, says: Sequence[Say], asks: bool, carried: bool, shape: Shape) -> None:
+    """What a message's turn says is bound where a delivery carries it; what that does not hold is unread."""
+    before = [item for item in rec.unread.values() if item.message == seen.id]  # what a time-out said first
+    for item in before:
+        del rec.unread[item.number]
+    parts, last = shape.pack([*(item.say for item in before), *says])
+    if not parts:  # nothing to show: its question counts as shown
+        change(rec, seen, reply="" if seen.reply is None else seen.reply)
+        rec.shown = now if asks else rec.shown
+        return
+    carries = carried and seen.reply is None
+    for i, part in enumerate(parts):
+        if i or not carries:
+            put(rec, now, seen.id, part, asks and i == last)
+    if carries:
+        left = len(rec.unread)
+        change(rec, seen, reply=shape.more(parts[0], left) if left else parts[0])
+        rec.shown = now if asks and last == 0 else rec.shown
+
+
+# ---- how it is kept -------------------------------------------------------------------------------------------------
+
+_HEAD = ("owner", "until", "claims", "turn", "side", "shown", "watermark", "count")
+_SEEN = ("created", "at", "state", "deliveries", "body", "reply", "refused", "owner", "until", "claims")
+_STATES = {"checking": "c", "queued": "q", "taken": "t", "fetching": "f", "aside": "a", "done": "d"}
+_NAMES = {letter: state for state, letter in _STATES.items()}
+
+
+def fields(rec: Record) -> dict[str, str]:
+    """The record as a store keeps it."""
+    made = {"h": _head(rec)}
+    made.update((str(i), line) for i, line in enumerate(rec.journal))
+    made.update((f"s{seen.id}", _seen(seen)) for seen in rec.seen.values())
+    made.update((f"u{item.number}", _unread(item)) for item in rec.unread.values())
+    made.update((f"d{key}", compact([datum.value, datum.expires])) for key, datum in rec.data.items())
+    return made
+
+
+def read(kept: Mapping[str, str]) -> Record:
+    """The record that `fields` made; an empty one from nothing. Raises `UnknownFormat` for one that a newer version wrote."""
+    rec = Record()
+    if "h" in kept:
+        _read_head(rec, json.loads(kept["h"]))
+    for name in sorted((name for name in kept if name.isdigit()), key=int):
+        rec.journal.append(kept[name])
+    seen = [_read_seen(name[1:], json.loads(text)) for name, text in kept.items() if name[0] == "s"]
+    rec.seen = {s.id: s for s in sorted(seen, key=lambda s: (s.at, s.created, s.id))}
+    items = sorted((int(name[1:]), json.loads(text)) for name, text in kept.items() if name[0] == "u")
+    rec.unread = {number: Unread(number, *values) for number, values in items}
+    rec.data = {name[1:]: Datum(*json.loads(text)) for name, text in kept.items() if name[0] == "d"}
+    return rec
+
+
+def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
+    """What a store must put and drop to make `after` of `before`."""
+    put: dict[str, str] = {}
+    if _head_values(before) != _head_values(after) or not (before.seen or before.journal):
+        put["h"] = _head(after)
+    shorter = min(len(before.journal), len(after.journal))
+    same = next((i for i in range(shorter) if before.journal[i] != after.journal[i]), shorter)
+    put.update((str(i), after.journal[i]) for i in range(same, len(after.journal)))
+    drop = [str(i) for i in range(len(after.journal), len(before.journal))]
+    for letter, was, now, write in (
+        ("s", before.seen, after.seen, _seen),
+        ("u", before.unread, after.unread, _unread),
+        ("d", before.data, after.data, lambda datum: compact([datum.value, datum.expires])),
+    ):
+        old: Mapping[Any, Any] = was
+        new: Mapping[Any, Any] = now
+        put.update((f"{letter}{key}", write(value)) for key, value in new.items() if old.get(key) != value)
+        drop += [f"{letter}{key}" for key in old if key not in new]
+    return put, drop
+
+
+def expires(rec: Record, now: int) -> int | None:
+    """Until when the record must be kept: the latest of its parts'. None: for ever."""
+    ends: list[float] = [max((s.at for s in rec.seen.values()), default=now) + LIVES]
+    ends += [item.until for item in rec.unread.values()]
+    ends += [math.inf if datum.expires is None else datum.expires for datum in rec.data.values()]
+    if rec.standing:
+        ends.append((now if rec.shown is None else rec.shown) + rec.standing.timeout + GRACE)
+    last = max(ends)
+    return None if last == math.inf else int(last)
+
+
+def _head_values(rec: Record) -> list[Any]:
+    return [getattr(rec, name) for name in _HEAD] + [rec.standing]
+
+
+def _head(rec: Record) -> str:
+    stand = rec.standing
+    timeout = None if stand is None else -1 if stand.timeout == math.inf else int(stand.timeout)
+    values = [FORMAT, *(getattr(rec, name) for name in _HEAD), timeout]
+    if stand and (stand.accepts or stand.labels):
+        values += [stand.accepts, stand.labels]
+    return compact(values)
+
+
+def _read_head(rec: Record, values: list[Any]) -> None:
+    if values[0] > FORMAT:
+        raise UnknownFormat("the record was written by a newer version", found=values[0], known=FORMAT)
+    for name, value in zip(_HEAD, values[1:], strict=False):
+        setattr(rec, name, value)
+    timeout, *more = values[1 + len(_HEAD) :]
+    if timeout is not None:
+        rec.standing = Standing(math.inf if timeout < 0 else timeout, *(tuple(part) for part in more))
+
+
+def _seen(seen: Seen) -> str:
+    values = [getattr(seen, name) for name in _SEEN]
+    values[2] = _STATES[seen.state]
+    defaults = [None, None, None, 0, None, None, False, "", 0, 0]
+    while values and values[-1] == defaults[len(values) - 1] and len(values) > 3:
+        values.pop()
+    return compact(values)
+
+
+def _read_seen(id: str, values: list[Any]) -> Seen:
+    made = dict(zip(_SEEN, values, strict=False))
+    made["state"] = _NAMES[made["state"]]
+    if made.get("body"):
+        mode, ref, payload = made["body"]
+        made["body"] = (mode, tuple(ref) if ref else None, payload)
+    return Seen(id, **made)
+
+
+def _unread(item: Unread) -> str:
+    return compact([item.message, item.say, item.asks, item.until])

@@ -1,0 +1,577 @@
+"""Run a dialog from its journal; one path for the first time and for every later one.
+
+A suspended dialog lives nowhere but in its journal. A `Machine` runs the dialog's own code and is fed entries, one at a
+time: it stands at an ask, at a step, or at something to recall, until the entry that answers it comes; fed the same
+entries it always stands at the same place.
+
+Rule 1: no I/O, no clock, no random numbers but the journal's, no logging.
+Rule 2: the machine sees decoded entries only, so what a dialog sees live is what it sees on replay.
+Rule 3: an entry is matched by its kind and name, never by what was said; what does not match is `Diverged`.
+Rule 4: an exception that leaves the dialog is an outcome, as deterministic as a return.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import inspect
+import random
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from typing import Any, NoReturn, Protocol, TypeAlias
+
+from . import journal
+from .dialog import (
+    Again,
+    Ask,
+    Call,
+    Command,
+    Recall,
+    Remember,
+    Saying,
+    Sentence,
+    Step,
+    Streaming,
+    innermost,
+    running,
+)
+from .errors import (
+    Cancelled,
+    DialogError,
+    Diverged,
+    GaveUp,
+    NotACommand,
+    Reroute,
+    StepFailed,
+    StepInterrupted,
+    TimedOut,
+    WentBack,
+)
+from .journal import Entry
+
+Part: TypeAlias = "Generator[Any, Any, Any] | Coroutine[Any, Any, Any]"
+
+
+class Incoming(Protocol):
+    """What the core knows of a message."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def event(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+class Medium(Protocol):
+    """What carries one conversation: all that the core cannot know of messages and replies."""
+
+    #: who talks to whom: begins every idempotency key and every seed
+    @property
+    def party(self) -> str: ...
+    @property
+    def timezone(self) -> dt.tzinfo: ...
+
+    def payload(self, message: Any) -> journal.Payload:
+        """What of a message goes on record."""
+
+    def message(
+        self, payload: journal.Payload, id: str, created: int, pattern: str | None = None, flags: int = 0
+    ) -> Any:
+        """The message that `payload` was made from, with what the route's pattern found in it."""
+
+    def say(self, what: Any) -> Any:
+        """Something to say, encoded; None for nothing. Raises TypeError or ValueError for what cannot be said."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """A dialog as it is registered: the function, and what every conversation with it needs to know."""
+
+    name: str
+    function: Callable[..., Any]
+    #: seconds an ask waits that says nothing else of it
+    expire: float | None = None
+    #: what happens to a message typed before the question was shown: "tell" its sender, or "queue" it
+    busy: str = "tell"
+    version: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Said:
+    """One thing that a turn says: encoded, or one of our own sentences; and the options that stand below it."""
+
+    say: Any
+    options: tuple[str | Sentence, ...] = ()
+    taps: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Reopening(Ask[Any]):
+    """What a dialog stands at that returned `again`: the message that opens it anew."""
+
+    kind: str = "text"
+
+
+def accepts(ask: Ask[Any], message: Any) -> bool:
+    """Whether a message is of a kind that answers the ask."""
+    if isinstance(ask, Reopening):
+        if message.kind == "event":
+            return False
+        by_text = ask.kind == "text" or ask.kind.startswith("event:")  # what a menu opened is answered in words
+        return bool(message.text) if by_text else ask.kind in ("default", message.kind)
+    if ask.accept is None:
+        return message.kind == "text" or (message.kind != "event" and bool(message.text))
+    return isinstance(message, ask.accept)
+
+
+class Machine:
+    """One dialog, run by the entries it is fed.
+
+    ``want`` is the ask, step or recall it stands at (None: it is over). ``said`` and ``puts`` are what it said and
+    remembered since the last message; ``outcome`` says how it ended, ``error`` the exception that it ended with.
+    """
+
+    def __init__(self, scripts: Mapping[str, Script], first: str, medium: Medium, *, replaying: bool = False) -> None:
+        self._medium, self.replaying = medium, replaying
+        self._parts: list[Part] = []
+        self._begin: journal.Began | journal.Afresh
+        self._retold = 0  # answers not understood by the ask it stands at
+        self.want: Ask[Any] | Step[Any] | Recall | None = None
+        self.streams = False  # whether the step it stands at is said, too
+        self.said: list[Said] = []
+        self.puts: dict[str, tuple[Any, float | None] | None] = {}
+        self.again: Again | None = None
+        self.outcome = ""
+        self.error: BaseException | None = None
+        begin = journal.decode(first)
+        if not isinstance(begin, journal.Began | journal.Afresh):
+            raise Diverged("something before its beginning", "a dialog that begins", "journal")
+        self._begin, self.name, self.at = begin, begin.dialog, begin.at
+        #: the message that began the dialog, the one whose turn it is, and how many steps that turn has begun
+        self.opener, self.turn, self.ordinal = begin.message, begin.message, 0
+        self.rng = random.Random(f"{medium.party}/{begin.message}")
+        script = scripts.get(begin.dialog)
+        if script is None:
+            raise Diverged(f"the dialog {begin.dialog!r}", "no dialog of that name", "registration")
+        self.script = script
+        if isinstance(begin, journal.Began):
+            self._open(medium.message(begin.payload, begin.message, begin.created, begin.pattern, begin.flags), {})
+        else:
+            self._stand(Reopening(kind=begin.kind), [Said(say) for say in begin.said])
+
+    # ---- what others ask of it ----
+
+    @property
+    def done(self) -> bool:
+        return self.want is None
+
+    @property
+    def wants_step(self) -> bool:
+        return isinstance(self.want, Step)
+
+    @property
+    def kind(self) -> str:
+        """The kind of route that began the dialog."""
+        return self._begin.kind
+
+    def time(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self.at / 1000, self._medium.timezone)
+
+    def begun_by(self, message: str) -> bool:
+        """Whether this very message opened the dialog: one that waited after `again` had begun before."""
+        return isinstance(self._begin, journal.Began) and self.opener == message
+
+    def fail(self, error: BaseException) -> None:
+        """End with an exception that its code did not raise itself."""
+        self._end("failed", error)
+
+    def timeout(self, default: float) -> float:
+        """Seconds that the ask it stands at waits."""
+        mine = self.want.timeout if isinstance(self.want, Ask) else None
+        return next(t for t in (mine, self.script.expire, default) if t is not None)
+
+    def key(self) -> str:
+        """The idempotency key of the step it stands at: the same whenever this very step is tried again."""
+        return idempotency_key(self._medium.party, self.opener, self.turn, self.ordinal)
+
+    def question(self) -> Said | None:
+        """What the ask that it stands at said."""
+        return self.said[-1] if isinstance(self.want, Ask) and self.said and self.said[-1].say is not None else None
+
+    def understands(self, message: Any) -> bool:
+        """Whether the ask that it stands at understands this message, which it accepts."""
+        ask = self.want
+        if not isinstance(ask, Ask) or ask.read is None:
+            return True
+        try:
+            ask.read(message.text)
+        except ValueError:
+            return False
+        except Exception:  # a bug in the reader: the dialog meets it where it asks
+            return True
+        return True
+
+    def where(self) -> str:
+        """The line of the dialog's own code that it stands at, as "file:line"."""
+        code = innermost(self.script.function).__code__
+        file, line = code.co_filename, code.co_firstlineno
+        for part in self._parts:
+            for frame in _frames(part):
+                file, line = frame.f_code.co_filename, frame.f_lineno
+        return f"{file}:{line}"
+
+    def feed(self, text: str) -> None:
+        """Go on with the next entry, as it stands in the journal. Raises `Diverged` if the dialog does not wait for it."""
+        entry = journal.decode(text)
+        FEED[type(entry)](self, entry)
+
+    def close(self) -> None:
+        """Leave the dialog where it stands; its ``finally`` blocks run."""
+        token = running.set(self)
+        try:
+            for part in reversed(self._parts):
+                try:
+                    part.close()
+                except BaseException as error:  # it yielded in a finally block, or raised: nobody is there to hear it
+                    if isinstance(error, KeyboardInterrupt):
+                        raise
+        finally:
+            self._parts.clear()
+            running.reset(token)
+
+    # ---- entries ----
+
+    def _answered(self, entry: journal.Answered) -> None:
+        ask = self._asks(entry, f"an answer{f' to {entry.key!r}' if entry.key else ''}")
+        if entry.key is not None and entry.key != ask.key:
+            self._diverged(f"an answer to {entry.key!r}", f"{ask!r} with key {ask.key!r}")
+        message = self._medium.message(entry.payload, entry.message, entry.created)
+        if not accepts(ask, message):
+            self._diverged(f"a {message.kind} message", f"{ask!r}, which does not accept it")
+        self._input(entry.message, entry.at)
+        if isinstance(ask, Reopening):
+            self._reopen(message)
+            return
+        value, error = self._read(ask, message)
+        self._go(value, error)
+
+    def _misread(self, entry: journal.Misread) -> None:
+        ask = self._asks(entry, "an answer that was not understood")
+        self._retold += 1
+        self._input(entry.message, entry.at)
+        if ask.tries is not None and self._retold >= ask.tries:
+            self._go(None, GaveUp(f"not understood {self._retold} times"))
+            return
+        retry = ask.retry if isinstance(ask.retry, Sentence) else self._medium.say(ask.retry)
+        self.said.append(Said(retry, ask.options, ask.taps))
+
+    def _lapsed(self, entry: journal.Lapsed) -> None:
+        self._interrupt(entry, "a time-out", entry.message + "t", TimedOut("the answer came too late"))
+
+    def _stopped(self, entry: journal.Stopped) -> None:
+        self._interrupt(entry, "a cancel word", entry.message, Cancelled("the user cancelled"))
+
+    def _returned_to(self, entry: journal.Returned) -> None:
+        self._interrupt(entry, "a back word", entry.message, WentBack("the user wants the question before"))
+
+    def _result(self, entry: journal.Result) -> None:
+        step = self._steps(entry)
+        try:
+            value = journal.restore(entry.value, step.function.returns)
+        except (TypeError, ValueError) as error:
+            self._diverged(f"a result of {entry.name!r} that is none any more ({error})", repr(step))
+        self.at = entry.at
+        if self.streams:
+            self.said.append(Said(value))
+        self._go(value)
+
+    def _failure(self, entry: journal.Failure) -> None:
+        self._steps(entry)
+        self.at = entry.at
+        kind = StepInterrupted if entry.type == "StepInterrupted" else StepFailed
+        self._go(None, kind(entry.type, entry.message))
+
+    def _recalled(self, entry: journal.Recalled) -> None:
+        want = self.want
+        if not isinstance(want, Recall) or want.key != entry.key:
+            self._diverged(f"recall({entry.key!r})", self._standing())
+        self.at = entry.at
+        self._go(entry.value if entry.found else want.default)
+
+    def _interrupt(self, entry: Entry, expected: str, turn: str, error: BaseException) -> None:
+        assert isinstance(entry, journal.Lapsed)
+        ask = self._asks(entry, expected)
+        self._input(turn, entry.at)
+        if isinstance(ask, Reopening):
+            self._end(OUTCOMES[type(error)])
+            return
+        self._go(None, error)
+
+    def _asks(self, entry: Entry, expected: str) -> Ask[Any]:
+        if not isinstance(self.want, Ask):
+            self._diverged(expected, self._standing())
+        return self.want
+
+    def _steps(self, entry: journal.Result | journal.Failure) -> Step[Any]:
+        if not isinstance(self.want, Step) or self.want.name != entry.name:
+            self._diverged(f"the step {entry.name!r}", self._standing())
+        return self.want
+
+    def _standing(self) -> str:
+        return "its end" if self.want is None else repr(self.want)
+
+    def _diverged(self, expected: str, found: str) -> NoReturn:
+        where = self.where()
+        self.close()
+        raise Diverged(expected, found, where)
+
+    def _input(self, turn: str, at: int) -> None:
+        self.said, self.puts, self.turn, self.ordinal, self.at = [], {}, turn, 0, at
+
+    def _read(self, ask: Ask[Any], message: Any) -> tuple[Any, BaseException | None]:
+        if ask.accept is not None:
+            return message, None
+        if ask.read is None:
+            return message.text, None
+        try:
+            return ask.read(message.text), None
+        except ValueError:
+            self._diverged("an answer that was understood", f"{ask!r}, which does not understand it")
+        except Exception as error:
+            return None, error
+
+    # ---- the dialog's own code ----
+
+    def _open(self, message: Any, state: Mapping[str, Any]) -> None:
+        token = running.set(self)
+        try:
+            part = _start(self.script.function, message, state)
+        except Exception as error:  # the call itself: a parameter that `again` did not name
+            self._raised(error)
+            return
+        finally:
+            running.reset(token)
+        self._parts.append(part)
+        self._go(None)
+
+    def _reopen(self, message: Any) -> None:
+        assert isinstance(self._begin, journal.Afresh)
+        self.rng = random.Random(f"{self._medium.party}/{message.id}")
+        self._open(message, self._begin.state)
+
+    def _go(self, value: Any, error: BaseException | None = None) -> None:
+        """Run the dialog until it stands at something that an entry must answer, or is over."""
+        self.want, self.streams = None, False
+        token = running.set(self)
+        try:
+            while self._parts:
+                try:
+                    part = self._parts[-1]
+                    command = part.send(value) if error is None else part.throw(error)
+                except StopIteration as end:
+                    self._parts.pop()
+                    value, error = end.value, None
+                except KeyboardInterrupt:
+                    raise
+                except (
+                    BaseException
+                ) as raised:  # SystemExit, too: it costs this user an apology, not everybody the worker
+                    self._parts.pop()
+                    value, error = None, raised
+                else:
+                    value, error = self._obey(command)
+                    if self.want is not None:
+                        return
+        finally:
+            running.reset(token)
+        if error is None:
+            self._returned(value)
+        else:
+            self._raised(error)
+
+    def _obey(self, command: Any) -> tuple[Any, BaseException | None]:
+        """What the dialog gets for a command that nothing outside must answer; else sets ``want``."""
+        try:
+            for kind, obey in OBEY:
+                if isinstance(command, kind):
+                    return obey(self, command), None
+            self._refuse_letters(command)
+            self._ask(Ask(command))
+        except DialogError as error:
+            return None, error
+        except (TypeError, ValueError) as error:
+            return None, NotACommand(str(error) or repr(error))
+        return None, None
+
+    def _ask(self, ask: Ask[Any]) -> None:
+        said = None if ask.say is None else self._sayable(ask.say)
+        self._stand(ask, [Said(said, ask.options, ask.taps)] if said is not None or ask.options else [])
+
+    def _stand(self, ask: Ask[Any], said: Iterable[Said]) -> None:
+        self.said += said
+        self.want, self._retold = ask, 0
+
+    def _saying(self, command: Saying) -> None:
+        self._say(command.say)
+
+    def _say(self, what: Any) -> None:
+        said = self._sayable(what)
+        if said is not None:
+            self.said.append(Said(said))
+
+    def _sayable(self, what: Any) -> Any:
+        if isinstance(what, Command):
+            raise NotACommand(f"{what!r} cannot be said: yield it (or await it) first")
+        try:
+            return self._medium.say(what)
+        except TypeError as error:
+            raise NotACommand(self._foreign(what) or str(error)) from None
+
+    def _foreign(self, what: Any) -> str:
+        """What to tell somebody who awaited what only an event loop can wait for."""
+        if not self._parts or not inspect.iscoroutine(self._parts[-1]):
+            return ""
+        return (
+            f"a dialog may await only commands of wechat, not {type(what).__name__}: "
+            "put it in a @step, or put @step under the route"
+        )
+
+    def _step(self, step: Step[Any]) -> None:
+        self.ordinal += 1
+        self.want = step
+
+    def _streaming(self, command: Streaming) -> None:
+        self._step(command.step)
+        self.streams = True
+
+    def _recall(self, command: Recall) -> Any:
+        if command.key not in self.puts:
+            self.want = command
+            return None
+        put = self.puts[command.key]  # its own, of this turn: seen at once
+        return command.default if put is None else journal.plain(put[0])
+
+    def _remember(self, command: Remember) -> None:
+        for key in command.keys:
+            self.puts[key] = (journal.plain(command.values[0]), command.expire) if command.values else None
+
+    def _call(self, command: Call[Any]) -> None:
+        self._part(command.part)
+
+    def _part(self, part: Any) -> None:
+        if not (inspect.isgenerator(part) or inspect.iscoroutine(part)):
+            raise NotACommand(f"call() takes a generator or a coroutine, not {type(part).__name__}")
+        self._parts.append(part)
+
+    def _refuse_letters(self, command: Any) -> None:
+        """``yield from "text"`` would ask a letter at a time."""
+        inner: Any = self._parts[-1]
+        while inspect.isgenerator(inner) and inner.gi_yieldfrom is not None:
+            inner = inner.gi_yieldfrom
+        if not (inspect.isgenerator(inner) or inspect.iscoroutine(inner) or inspect.isawaitable(inner)):
+            raise NotACommand(
+                f"`yield from` of a {type(inner).__name__.split('_')[0]} gives its parts one by one ({command!r} was the first): write `yield`"
+            )
+
+    # ---- how it ends ----
+
+    def _returned(self, value: Any) -> None:
+        try:
+            if isinstance(value, Again):
+                self._say(value.say)
+                self.again = Again(value.say, journal.plain(value.state))
+            else:
+                self._say(value)
+            self.outcome = "asked" if self.again else "ended"
+        except (DialogError, TypeError, ValueError) as error:
+            self._raised(error)
+
+    def _raised(self, error: BaseException) -> None:
+        self._end(next(outcome for kind, outcome in OUTCOMES.items() if isinstance(error, kind)), error)
+
+    def _end(self, outcome: str, error: BaseException | None = None) -> None:
+        sentence = SENTENCES.get(outcome)
+        said = [Said(Sentence(sentence))] if sentence else []
+        keep = [] if outcome in ("failed", "rerouted") else self.said
+        self.want, self.said, self.puts = None, [*keep, *said], {}
+        self.outcome = "ended" if outcome == "gave_up" else outcome
+        self.error = error if outcome == "failed" else None
+
+
+def idempotency_key(party: str, opener: str, turn: str, ordinal: int) -> str:
+    """32 hexadecimal digits, of the conversation, the messages that began dialog and turn, and the step's place in it."""
+    return hashlib.sha256(f"{party}/{opener}/{turn}/{ordinal}".encode()).hexdigest()[:32]
+
+
+def replay(scripts: Mapping[str, Script], entries: Iterable[str], medium: Medium) -> Machine:
+    """The dialog as its journal leaves it; the log is silent meanwhile. Raises `Diverged` where its code fits no more."""
+    lines = iter(entries)
+    machine = Machine(scripts, next(lines), medium, replaying=True)
+    for line in lines:
+        machine.feed(line)
+    machine.replaying = False
+    return machine
+
+
+def _start(function: Callable[..., Any], message: Any, state: Mapping[str, Any]) -> Part:
+    parameters = inspect.signature(function).parameters.values()
+    takes = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
+    part: Part = function(message, **state) if takes else function(**state)
+    return part
+
+
+def _frames(part: Any) -> Iterable[Any]:
+    """The frames of a suspended part, outermost first, but for those of a command's own iteration."""
+    while part is not None:
+        frame = getattr(part, "gi_frame", None) or getattr(part, "cr_frame", None)
+        if frame is not None and frame.f_code not in _COMMAND_CODE:
+            yield frame
+        part = getattr(part, "gi_yieldfrom", None) or getattr(part, "cr_await", None)
+
+
+_COMMAND_CODE = (Command.__iter__.__code__, Command.__await__.__code__)
+
+#: what the dialog gets for each command
+OBEY: tuple[tuple[Any, Callable[[Machine, Any], Any]], ...] = (
+    (Ask, Machine._ask),
+    (Step, Machine._step),
+    (Streaming, Machine._streaming),
+    (Saying, Machine._saying),
+    (Recall, Machine._recall),
+    (Remember, Machine._remember),
+    (Call, Machine._call),
+    (Generator, Machine._part),
+    (Coroutine, Machine._part),
+)
+
+#: what each entry does
+FEED: dict[type[Any], Callable[[Machine, Any], None]] = {
+    journal.Answered: Machine._answered,
+    journal.Misread: Machine._misread,
+    journal.Lapsed: Machine._lapsed,
+    journal.Stopped: Machine._stopped,
+    journal.Returned: Machine._returned_to,
+    journal.Result: Machine._result,
+    journal.Failure: Machine._failure,
+    journal.Recalled: Machine._recalled,
+    journal.Began: lambda machine, entry: machine._diverged("another beginning", machine._standing()),
+    journal.Afresh: lambda machine, entry: machine._diverged("another beginning", machine._standing()),
+}
+
+#: what an exception that leaves a dialog means; the first that fits
+OUTCOMES: dict[type[BaseException], str] = {
+    Cancelled: "cancelled",
+    TimedOut: "timed_out",
+    GaveUp: "gave_up",
+    Reroute: "rerouted",
+    BaseException: "failed",
+}
+#: what is said then
+SENTENCES = {"cancelled": "cancelled", "timed_out": "timed_out", "gave_up": "gave_up", "failed": "failed"}

@@ -1,0 +1,564 @@
+"""The contract of a store, run against every store; then what the memory store and `open` do besides."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+import pytest
+from anyio.abc import TaskStatus
+from anyio.lowlevel import checkpoint
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wechat import stores
+from wechat.errors import ConfigurationError
+from wechat.stores import Bell, Loaded, Patch, Store, Written
+from wechat.stores.memory import MemoryStore
+from wechat.stores.sqlite import SQLiteStore
+
+pytestmark = pytest.mark.anyio
+
+MINUTE = 60_000
+
+
+# ---- the bench: one kind of store under test ------------------------------------------------------------------------
+
+
+class Bench(Protocol):
+    """Opens stores of one kind, and makes time pass in them.
+
+    Tests let whole minutes pass, so that a store whose clock cannot be moved may move its records' expiry instead.
+    """
+
+    def opened(self) -> AbstractAsyncContextManager[Store]: ...
+    def now(self) -> int: ...
+    def let_pass(self, ms: int) -> None: ...
+
+
+class ClockedBench:
+    """For the stores that are handed their clock."""
+
+    def __init__(self, make: Callable[[stores.Clock], Store]) -> None:
+        self._make, self._time = make, 1_732_371_443_000
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Store]:
+        store = self._make(self.now)
+        yield store
+        await store.close()
+
+    def now(self) -> int:
+        return self._time
+
+    def let_pass(self, ms: int) -> None:
+        self._time += ms
+
+
+BENCHES: dict[str, Callable[[Path], Bench]] = {
+    "memory": lambda folder: ClockedBench(MemoryStore),
+    "sqlite": lambda folder: ClockedBench(lambda clock: SQLiteStore(folder / "bot.db", clock)),
+}
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=BENCHES)
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return BENCHES[request.param](tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+async def store(bench: Bench) -> AsyncIterator[Store]:
+    async with bench.opened() as opened:
+        yield opened
+
+
+@pytest.fixture
+def key() -> str:
+    return secrets.token_hex(4)
+
+
+async def there(store: Store, key: str) -> tuple[str, dict[str, str]]:
+    loaded = await store.load(key)
+    return loaded.version, dict(loaded.fields)
+
+
+NOTHING: tuple[str, dict[str, str]] = ("", {})
+
+
+# ---- load and patch -------------------------------------------------------------------------------------------------
+
+
+async def test_where_nothing_was_written_there_is_no_version_and_no_field(store: Store, key: str) -> None:
+    assert await there(store, key) == NOTHING
+
+
+async def test_what_was_put_is_loaded(store: Store, key: str) -> None:
+    assert isinstance(await store.patch(key, "", Patch("v1", {"a": "1", "b": "2"})), Written)
+    assert await there(store, key) == ("v1", {"a": "1", "b": "2"})
+
+
+async def test_a_patch_changes_only_the_fields_it_names(store: Store, key: str) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1", "b": "2", "c": "3"}))
+    await store.patch(key, "v1", Patch("v2", {"b": "two", "d": "4"}, drop=["c", "never there"]))
+    assert await there(store, key) == ("v2", {"a": "1", "b": "two", "d": "4"})
+
+
+async def test_a_field_both_dropped_and_put_is_put(store: Store, key: str) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1"}))
+    await store.patch(key, "v1", Patch("v2", {"a": "2"}, drop=["a"]))
+    assert await there(store, key) == ("v2", {"a": "2"})
+
+
+@pytest.mark.parametrize("version", ["", "v1", "never"])
+async def test_a_version_that_does_not_stand_writes_nothing_and_tells_what_is_there(
+    store: Store, key: str, version: str
+) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1", "b": "2"}))
+    await store.patch(key, "v1", Patch("v2", {"a": "2"}))
+    refused = await store.patch(key, version, Patch("v3", {"a": "3", "c": "3"}, drop=["b"], expires=1))
+    assert isinstance(refused, Loaded)
+    assert (refused.version, dict(refused.fields)) == ("v2", {"a": "2", "b": "2"})
+    assert await there(store, key) == ("v2", {"a": "2", "b": "2"})
+
+
+async def test_a_version_does_not_stand_where_there_is_no_record(store: Store, key: str) -> None:
+    refused = await store.patch(key, "v1", Patch("v2", {"a": "1"}))
+    assert isinstance(refused, Loaded)
+    assert (refused.version, dict(refused.fields)) == NOTHING
+    assert await there(store, key) == NOTHING
+
+
+@pytest.mark.parametrize("version", ["", "v1"])
+async def test_a_patch_whose_acknowledgement_was_lost_is_acknowledged_and_not_made_again(
+    store: Store, key: str, version: str
+) -> None:
+    if version:
+        await store.patch(key, "", Patch(version, {"a": "1"}))
+    patch = Patch("v2", {"a": "2"})
+    assert isinstance(await store.patch(key, version, patch), Written)
+    assert isinstance(await store.patch(key, version, patch), Written)
+    assert await there(store, key) == ("v2", {"a": "2"})
+
+
+async def test_a_lost_acknowledgement_that_another_write_followed_is_a_version_that_does_not_stand(
+    store: Store, key: str
+) -> None:
+    patch = Patch("v1", {"a": "1"})
+    await store.patch(key, "", patch)
+    await store.patch(key, "v1", Patch("v2", {"a": "2"}))
+    assert isinstance(await store.patch(key, "", patch), Loaded)
+    assert await there(store, key) == ("v2", {"a": "2"})
+
+
+async def test_a_record_may_have_no_field(store: Store, key: str) -> None:
+    await store.patch(key, "", Patch("v1", {}))
+    assert await there(store, key) == ("v1", {})
+    await store.patch(key, "v1", Patch("v2", {"a": "1"}))
+    await store.patch(key, "v2", Patch("v3", {}, drop=["a"]))
+    assert await there(store, key) == ("v3", {})
+
+
+async def test_records_know_nothing_of_each_other(store: Store, key: str) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1"}))
+    await store.patch(key + "0", "", Patch("v2", {"a": "2"}))
+    assert await there(store, key) == ("v1", {"a": "1"})
+    assert await there(store, key + "0") == ("v2", {"a": "2"})
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "买水果", "👩‍👩‍👧", "a\0b", "'; DROP TABLE record; --", "%s{}\\\n", "长" * 400_000], ids=range(8)
+)
+async def test_any_text_comes_back_as_it_went(store: Store, key: str, text: str) -> None:
+    await store.patch(key + text[:50], "", Patch("v" + text[:50], {text[:50]: text}))
+    assert await there(store, key + text[:50]) == ("v" + text[:50], {text[:50]: text})
+
+
+async def test_half_a_surrogate_pair_is_refused_by_every_store_and_nothing_is_written(store: Store, key: str) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        await store.patch(key, "", Patch("v1", {"a": "1", "b": "\ud83d"}))
+    assert await there(store, key) == NOTHING
+    assert isinstance(await store.patch(key, "", Patch("v2", {"a": "1"})), Written)
+
+
+async def test_thousands_of_fields_are_put_and_dropped_in_one_patch(store: Store, key: str) -> None:
+    fields = {str(i): f"entry {i}" for i in range(9_000)}
+    await store.patch(key, "", Patch("v1", fields))
+    assert await there(store, key) == ("v1", fields)
+    await store.patch(key, "v1", Patch("v2", {"head": "1"}, drop=list(fields)))
+    assert await there(store, key) == ("v2", {"head": "1"})
+
+
+async def test_what_was_loaded_and_what_was_put_are_no_windows_into_the_store(store: Store, key: str) -> None:
+    put = {"a": "1"}
+    await store.patch(key, "", Patch("v1", put))
+    put["a"] = "spoiled"
+    loaded = await store.load(key)
+    await store.patch(key, "v1", Patch("v2", {"a": "2"}))
+    assert (loaded.version, dict(loaded.fields)) == ("v1", {"a": "1"})
+    for answer in (await store.load(key), await store.patch(key, "v1", Patch("v3", {}))):
+        assert isinstance(answer, Loaded)
+        if isinstance(answer.fields, dict):
+            answer.fields["a"] = "spoiled"
+    assert await there(store, key) == ("v2", {"a": "2"})
+
+
+async def test_every_answer_carries_the_stores_time(bench: Bench, store: Store, key: str) -> None:
+    before = bench.now()
+    answers = [await store.load(key), await store.patch(key, "", Patch("v1", {}))]
+    answers += [await store.patch(key, "", Patch("v1", {})), await store.patch(key, "", Patch("v2", {}))]
+    after = bench.now()
+    assert [type(answer) for answer in answers] == [Loaded, Written, Written, Loaded]
+    assert all(before <= answer.now <= after for answer in answers)
+
+
+def test_a_patch_needs_a_version() -> None:
+    with pytest.raises(ValueError, match="new version"):
+        Patch("", {"a": "1"})
+
+
+async def test_writers_that_retry_on_what_they_were_told_lose_no_increment(store: Store, key: str) -> None:
+    async def count(times: int) -> None:
+        known: Loaded = await store.load(key)
+        for _ in range(times):
+            while True:
+                patch = Patch(secrets.token_hex(8), {"n": str(int(known.fields.get("n", "0")) + 1)})
+                answer = await store.patch(key, known.version, patch)
+                if isinstance(answer, Written):
+                    known = Loaded(patch.version, patch.put, answer.now)
+                    break
+                known = answer
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(count, 20)
+    assert (await store.load(key)).fields == {"n": "100"}
+
+
+# ---- expiry and erasure ---------------------------------------------------------------------------------------------
+
+
+async def test_a_record_is_there_until_it_expires_and_absent_from_then_on(bench: Bench, store: Store, key: str) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1"}, expires=bench.now() + 2 * MINUTE))
+    bench.let_pass(MINUTE)
+    assert await there(store, key) == ("v1", {"a": "1"})
+    bench.let_pass(MINUTE)
+    assert await there(store, key) == NOTHING
+
+
+async def test_the_version_of_an_expired_record_does_not_stand(bench: Bench, store: Store, key: str) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1"}, expires=bench.now() + MINUTE))
+    bench.let_pass(MINUTE)
+    refused = await store.patch(key, "v1", Patch("v2", {"b": "2"}))
+    assert isinstance(refused, Loaded)
+    assert (refused.version, dict(refused.fields)) == NOTHING
+
+
+async def test_a_patch_on_an_expired_record_starts_afresh(bench: Bench, store: Store, key: str) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1", "b": "1"}, expires=bench.now() + MINUTE))
+    bench.let_pass(MINUTE)
+    assert isinstance(await store.patch(key, "", Patch("v2", {"b": "2"})), Written)
+    assert await there(store, key) == ("v2", {"b": "2"})
+    bench.let_pass(1_000 * MINUTE)
+    assert await there(store, key) == ("v2", {"b": "2"})
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "left"), [(1, 3, True), (3, 1, False), (1, None, True), (None, 1, False), (None, None, True)]
+)
+async def test_every_patch_replaces_the_expiry(
+    bench: Bench, store: Store, key: str, first: int | None, then: int | None, left: bool
+) -> None:
+    def at(minutes: int | None) -> int | None:
+        return None if minutes is None else bench.now() + minutes * MINUTE
+
+    await store.patch(key, "", Patch("v1", {"a": "1"}, expires=at(first)))
+    await store.patch(key, "v1", Patch("v2", {}, expires=at(then)))
+    bench.let_pass(2 * MINUTE)
+    assert await there(store, key) == (("v2", {"a": "1"}) if left else NOTHING)
+
+
+async def test_a_record_may_expire_as_it_is_written(bench: Bench, store: Store, key: str) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1"}))
+    assert isinstance(await store.patch(key, "v1", Patch("v2", {}, expires=bench.now() - MINUTE)), Written)
+    assert await there(store, key) == NOTHING
+
+
+async def test_erasing_forgets_everything_under_the_key_and_nothing_else(store: Store, key: str) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1", "b": "2"}))
+    await store.patch(key + "0", "", Patch("w1", {"a": "1"}))
+    await store.erase(key)
+    await store.erase(key)
+    assert await there(store, key) == NOTHING
+    assert isinstance(await store.patch(key, "v1", Patch("v2", {})), Loaded)
+    await store.patch(key, "", Patch("v3", {"c": "3"}))
+    assert await there(store, key) == ("v3", {"c": "3"})
+    assert await there(store, key + "0") == ("w1", {"a": "1"})
+
+
+# ---- waiting --------------------------------------------------------------------------------------------------------
+
+
+async def waiting(store: Store, key: str, until: int, *, task_status: TaskStatus[None]) -> None:
+    task_status.started()
+    await store.wait(key, until)
+
+
+async def test_a_wait_ends_at_its_time(bench: Bench, store: Store, key: str) -> None:
+    with anyio.fail_after(5):
+        await store.wait(key, bench.now() + 20)
+        await store.wait(key, bench.now())
+        await store.wait(key, bench.now() - MINUTE)
+
+
+async def test_a_patch_wakes_all_who_wait_for_its_key(bench: Bench, store: Store, key: str) -> None:
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                await tasks.start(waiting, store, key, bench.now() + MINUTE)
+            await checkpoint()
+            assert isinstance(await store.patch(key, "", Patch("v1", {}, wake=True)), Written)
+
+
+async def test_a_wait_may_be_given_up_and_begun_again(bench: Bench, store: Store, key: str) -> None:
+    with anyio.fail_after(5):
+        for version, after in (("", "v1"), ("v1", "v2")):
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(waiting, store, key, bench.now() + MINUTE)
+                tasks.cancel_scope.cancel()
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(waiting, store, key, bench.now() + MINUTE)
+                await store.patch(key, version, Patch(after, {}, wake=True))
+
+
+# ---- opening and closing --------------------------------------------------------------------------------------------
+
+
+async def test_a_store_may_be_closed_before_and_after_use_twice_and_used_again(store: Store, key: str) -> None:
+    await store.close()
+    await store.patch(key, "", Patch("v1", {"a": "1"}))
+    await store.close()
+    await store.close()
+    assert await there(store, key) == ("v1", {"a": "1"})
+
+
+def test_a_store_outlives_the_event_loops_that_use_it(bench: Bench, key: str) -> None:
+    async def turn(store: Store, version: str, after: str) -> None:
+        assert (await store.load(key)).version == version
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(waiting, store, key, bench.now() + MINUTE)
+                assert isinstance(await store.patch(key, version, Patch(after, {}, wake=True)), Written)
+
+    async def opened() -> Store:
+        return await bench.opened().__aenter__()
+
+    store = anyio.run(opened)
+    for version, after in itertools.pairwise(["", "v1", "v2", "v3"]):
+        anyio.run(turn, store, version, after)
+    anyio.run(store.close)
+
+
+# ---- the model ------------------------------------------------------------------------------------------------------
+
+Record = tuple[str, dict[str, str], float]
+
+
+class Model:
+    """What a store does, in as few words as it can be said."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        self.now = 0
+
+    def load(self, key: str) -> tuple[str, dict[str, str]]:
+        version, fields, expires = self.records.get(key, ("", {}, 0))
+        return (version, fields) if expires > self.now else NOTHING
+
+    def patch(self, key: str, version: str, patch: Patch) -> tuple[str, dict[str, str]] | None:
+        found, fields = self.load(key)
+        if found not in (version, patch.version):
+            return found, fields
+        if found != patch.version:
+            kept = {name: value for name, value in fields.items() if name not in patch.drop}
+            expires = float("inf") if patch.expires is None else patch.expires
+            self.records[key] = (patch.version, kept | dict(patch.put), expires)
+        return None
+
+
+KEYS, NAMES = st.sampled_from("xy"), st.sampled_from("abcd")
+PATCHES = st.tuples(
+    st.just("patch"),
+    KEYS,
+    st.sampled_from(["right", "right", "right", "stale", "none", "repeated"]),
+    st.dictionaries(NAMES, st.text(max_size=4), max_size=3),
+    st.lists(NAMES, max_size=3),
+    st.sampled_from([None, None, -1, 0, 1, 2, 4]),
+    st.booleans(),
+)
+OPERATIONS = st.one_of(
+    PATCHES,
+    PATCHES,
+    st.tuples(st.just("erase"), KEYS),
+    st.tuples(st.just("pass"), st.integers(1, 3)),
+)
+
+
+class Comparison:
+    """One run of the same operations on the model and on a store."""
+
+    def __init__(self, store: Store, bench: Bench) -> None:
+        self.store, self.bench, self.model = store, bench, Model()
+        self.prefix = secrets.token_hex(4)
+        self.versions = (f"v{i}" for i in itertools.count())
+        self.history: dict[str, list[tuple[str, Patch]]] = {"x": [], "y": []}
+
+    async def patch(
+        self, key: str, kind: str, put: dict[str, str], drop: list[str], minutes: int | None, wake: bool
+    ) -> None:
+        written, standing = self.history[key], self.model.load(key)[0]
+        if kind == "repeated" and written:
+            version, patch = written[-1]
+        else:
+            version = {"stale": written[0][1].version if written else "never", "none": ""}.get(kind, standing)
+            expires = None if minutes is None else self.model.now + minutes * MINUTE
+            patch = Patch(next(self.versions), put, drop, expires, wake)
+        written.append((version, patch))
+        expected = self.model.patch(key, version, patch)
+        real = None if patch.expires is None else patch.expires - self.model.now + self.bench.now()
+        answer = await self.store.patch(
+            self.prefix + key, version, Patch(patch.version, patch.put, patch.drop, real, patch.wake)
+        )
+        told = (answer.version, dict(answer.fields)) if isinstance(answer, Loaded) else None
+        assert told == expected
+
+    async def erase(self, key: str) -> None:
+        self.model.records.pop(key, None)
+        await self.store.erase(self.prefix + key)
+
+    async def let_pass(self, minutes: int) -> None:
+        self.model.now += minutes * MINUTE
+        self.bench.let_pass(minutes * MINUTE)
+
+    async def run(self, operations: list[tuple[Any, ...]]) -> None:
+        do: dict[str, Callable[..., Awaitable[None]]] = {
+            "patch": self.patch,
+            "erase": self.erase,
+            "pass": self.let_pass,
+        }
+        for name, *arguments in operations:
+            await do[name](*arguments)
+            for key in "xy":
+                assert await there(self.store, self.prefix + key) == self.model.load(key)
+
+
+@settings(deadline=None, max_examples=150)
+@given(operations=st.lists(OPERATIONS, max_size=14))
+async def test_a_store_does_what_the_model_does(bench: Bench, operations: list[tuple[Any, ...]]) -> None:
+    async with bench.opened() as store:
+        await Comparison(store, bench).run(operations)
+
+
+# ---- the memory store besides ---------------------------------------------------------------------------------------
+
+
+async def test_a_heart_beat_wakes_nobody_in_memory(key: str) -> None:
+    store, woken = MemoryStore(), []
+
+    async def wait() -> None:
+        await store.wait(key, stores.wall_clock() + MINUTE)
+        woken.append(key)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await checkpoint()
+        await store.patch(key, "", Patch("v1", {}))
+        await store.patch(key + "0", "", Patch("v1", {}, wake=True))
+        for _ in range(5):
+            await checkpoint()
+        assert woken == []
+        tasks.cancel_scope.cancel()
+
+
+def test_who_listened_on_a_loop_that_is_gone_troubles_no_later_ring(key: str) -> None:
+    bell, listening = Bell(), ExitStack()
+
+    async def listen() -> None:
+        listening.enter_context(bell.listening(key))
+
+    anyio.run(listen)
+    bell.ring(key)
+    listening.close()
+    assert bell._listening == {}
+
+
+async def test_what_expired_in_memory_is_dropped_a_little_with_every_write() -> None:
+    time = 0
+    store = MemoryStore(lambda: time)
+    for i in range(100):
+        await store.patch(f"old{i}", "", Patch("v", {"a": "1"}, expires=MINUTE))
+    time = MINUTE
+    sizes = []
+    for i in range(60):
+        await store.patch(f"new{i}", "", Patch("v", {"a": "1"}))
+        sizes.append(len(store._records))
+    assert all(abs(after - before) <= 2 for before, after in itertools.pairwise(sizes))
+    assert sizes[-1] == 60
+
+
+# ---- which store a URL names ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_url_names_a_store(folder: Path) -> None:
+    assert isinstance(stores.open("memory://"), MemoryStore)
+    relative, absolute = stores.open("sqlite:///data/bot.db"), stores.open("SQLite:////var/lib/机器人.db")
+    assert isinstance(relative, SQLiteStore)
+    assert isinstance(absolute, SQLiteStore)
+    assert (relative.path, absolute.path) == (str(folder / "data" / "bot.db"), "/var/lib/机器人.db")
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("", "is no URL"),
+        ("bot.db", "is no URL"),
+        ("redis.example.com:6379", "is no URL"),
+        ("mysql://localhost/bot", "'mysql'"),
+        ("memory://x", "something behind"),
+        ("sqlite://bot.db", "three slashes"),
+        ("sqlite://", "three slashes"),
+        ("sqlite:///", "names no file"),
+        ("sqlite:////var/lib/", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("sqlite:///bot.db?mode=ro", "names no file"),
+        ("redis://localhost/0", r"wechat-dialog\[redis\]"),
+        ("rediss://localhost/0", r"wechat-dialog\[redis\]"),
+    ],
+)
+def test_a_url_that_names_none_is_met_by_what_would_be_right(url: str, what: str) -> None:
+    with pytest.raises(ConfigurationError, match=what) as caught:
+        stores.open(url)
+    for word in ("store=", "WECHAT_STORE", "sqlite:///bot.db", "memory://"):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["redis://:hunter2@host/0", ":hunter2@host/0", "x:hunter2@host://y", "y://:hunter2@h"])
+def test_a_password_in_a_url_is_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        stores.open(url)
+    assert "hunter2" not in str(caught.value)
