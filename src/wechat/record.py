@@ -286,6 +286,7 @@ def cut(rec: Record, length: int) -> None:
 def step_aside(rec: Record, now: int, seen: Seen, owner: str, ref: tuple[str, str, str | None], payload: Any) -> None:
     """A handler of one step takes a message out of the queue, or out of a turn that does not want it."""
     change(rec, seen, state="aside", body=("", ref, payload), owner=owner, until=now + LEASE, claims=seen.claims + 1)
+    rec.claims = 0
     if rec.turn == seen.id:
         end_turn(rec)
 

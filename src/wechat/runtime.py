@@ -303,7 +303,7 @@ async def invoke(step: Step[Any], arguments: Mapping[str, Any], check: Callable[
     def in_thread() -> Any:
         check()
         made = function(*step.args, **arguments)
-        return "".join(made) if inspect.isgenerator(made) else made
+        return "".join(made) if inspect.isgeneratorfunction(kind) else made
 
     made = await anyio.to_thread.run_sync(in_thread, abandon_on_cancel=True)
     return await made if inspect.isawaitable(made) else made

@@ -51,11 +51,11 @@ _LOAD = (
     "WHERE key = ? AND (expires IS NULL OR expires > ?)"
 )
 _VERSION = "SELECT version FROM record WHERE key = ? AND (expires IS NULL OR expires > ?)"
-_PUT = "INSERT INTO field VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+_PUT = "INSERT INTO field VALUES (?, ?, ?) ON CONFLICT (key, name) DO UPDATE SET value = excluded.value"
 _DROP = "DELETE FROM field WHERE key = ? AND name = ?"
 _STAMP = (
     "INSERT INTO record VALUES (?, ?, ?) "
-    "ON CONFLICT DO UPDATE SET version = excluded.version, expires = excluded.expires"
+    "ON CONFLICT (key) DO UPDATE SET version = excluded.version, expires = excluded.expires"
 )
 _ERASE = ("DELETE FROM field WHERE key = ?", "DELETE FROM record WHERE key = ?")
 #: a few at a time, with every write

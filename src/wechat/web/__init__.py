@@ -1,0 +1,275 @@
+"""One HTTP request of WeChat in, one response out.
+
+`respond` is all there is; `wechat.web.asgi`, `wechat.web.wsgi` and `wechat.web.flask` only translate. The rules:
+
+1. Nothing reaches a bot before its signature was verified, and the body was not larger than any push.
+2. What is not WeChat's gets a status and a sentence that depends on the status alone: neither a stack trace, nor what
+   was sent, nor which of several checks failed (with a cipher that would be an oracle) leaves this module.
+3. What is WeChat's is answered 200, whatever happens. A bad status would only provoke a retry, and ``success`` would
+   swallow what the user wrote; so where the store cannot be used, or where `wechat` itself fails, the user gets one
+   sentence (``Texts.failed``), and the log gets the traceback. What a dialog does wrong the bot answers by itself.
+4. The log (``wechat.web``) never holds what people wrote.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any, Protocol, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
+
+from .. import crypto, receive, reply
+from ..errors import BadEnvelope, BadMethod, BadSignature, ProtocolError, TooLarge
+from ..texts import CHINESE, Texts
+
+T = TypeVar("T")
+
+#: bytes of a body. A text message has at most some 2,000 characters; the compatible mode sends it twice, once in base64
+MOST = 64 * 1024
+
+_log = logging.getLogger("wechat.web")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What came: the query decoded, of a key that stands twice its first value; the names of headers in lower case."""
+
+    method: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What goes back: the names of headers in lower case, among them the body's length."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Settings(Protocol):
+    """What `respond` must know of a bot."""
+
+    @property
+    def token(self) -> str: ...
+
+    @property
+    def ciphers(self) -> tuple[crypto.Cipher, ...]:
+        """The newest first; none: plain mode."""
+
+    @property
+    def plaintext(self) -> bool:
+        """Whether plain pushes are taken although there is a cipher."""
+
+    @property
+    def texts(self) -> Texts | Callable[[receive.Message], Texts]: ...
+
+    @property
+    def timezone(self) -> tzinfo: ...
+
+
+class Answers(Protocol):
+    """Whatever answers messages: a `Bot`."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    async def deliver(self, message: receive.Message) -> reply.Reply | None:
+        """The reply to this delivery; None: none. From any event loop."""
+
+    def wait(self, work: Coroutine[Any, Any, T], /) -> T:
+        """Run `work` from synchronous code, and give what it gives."""
+
+    async def aclose(self) -> None:
+        """No delivery comes for now."""
+
+
+Bots: TypeAlias = "Answers | Mapping[str, Answers]"
+
+
+# ---- what the adapters share ----------------------------------------------------------------------------------------
+
+
+def paths(bots: Bots, path: str) -> dict[str, Answers]:
+    """Which bot answers at which exact path: one bot at `path`, several by their names below it."""
+    if isinstance(bots, Mapping):
+        return {f"{path}/{name}": bot for name, bot in bots.items()}
+    return {path: bots}
+
+
+def query(raw: str) -> dict[str, str]:
+    """A query string, decoded. Of a key that stands twice, the first value."""
+    return dict(reversed(parse_qsl(raw, keep_blank_values=True)))
+
+
+def drawn(read: Callable[[int], bytes], length: int = MOST + 1) -> bytes:
+    """What `read` gives, at most `length` bytes and never more than one above `MOST`: enough to know that it is too large."""
+    body, left = b"", min(length, MOST + 1)
+    while left > 0 and (piece := read(left)):
+        body, left = body + piece, left - len(piece)
+    return body
+
+
+def not_found() -> Response:
+    """For every path but the bots'."""
+    return _plain(404, SENTENCES[404])
+
+
+# ---- respond --------------------------------------------------------------------------------------------------------
+
+
+async def respond(bot: Answers, request: Request) -> Response:
+    """Answer one request. Raises nothing but what cancels it.
+
+    200: the access check's echo, a reply, or ``success``. 403: not signed with the bot's token, not to be opened with
+    its keys, or in clear where it must not be. 400: not a message. 405: neither GET nor POST. 413: too large.
+    500: a bug of `wechat` that met no message.
+    """
+    try:
+        return await METHODS.get(request.method, _refuse)(bot, request)
+    except ProtocolError as error:
+        _log.warning("%s %d %s: %s", request.method, error.status, type(error).__name__, error)
+        return _plain(error.status, SENTENCES.get(error.status, SENTENCES[400]))
+    except Exception:
+        _log.exception("%s failed", request.method)
+        return _plain(500, SENTENCES[500])
+
+
+async def _check(bot: Answers, request: Request) -> Response:
+    """The access check: WeChat wants its ``echostr`` back, as it is, in clear in every mode.
+
+    Source: "接入概述" of WeChat's documentation. The signature does not cover the echostr: it must never become a page.
+    """
+    if not request.query:
+        return _plain(403, VISITOR)
+    _verify(bot.settings, request.query)
+    return _plain(200, request.query.get("echostr", ""))
+
+
+async def _push(bot: Answers, request: Request) -> Response:
+    xml, cipher = _opened(bot.settings, request)
+    message = receive.parse(xml, bot.settings.timezone)
+    said = await _said(bot, message)
+    return _success() if said is None else _reply(said, message, cipher)
+
+
+async def _refuse(bot: Answers, request: Request) -> Response:
+    raise BadMethod("neither GET nor POST")
+
+
+Method: TypeAlias = Callable[[Answers, Request], Awaitable[Response]]
+
+METHODS: Mapping[str, Method] = {"GET": _check, "POST": _push}
+
+
+# ---- what came ------------------------------------------------------------------------------------------------------
+
+
+def _verify(settings: Settings, given: Mapping[str, str]) -> None:
+    crypto.verify(settings.token, given.get("signature", ""), given.get("timestamp", ""), given.get("nonce", ""))
+
+
+def _opened(settings: Settings, request: Request) -> tuple[bytes, crypto.Cipher | None]:
+    """The push in clear, and what opened it. Raises `TooLarge`, `BadSignature`, `BadEnvelope`, `BadMessage`."""
+    if len(request.body) > MOST:
+        raise TooLarge(f"the body has more than {MOST} bytes")
+    if request.query.get("encrypt_type") == "aes":
+        return _deciphered(settings, request)
+    _verify(settings, request.query)
+    if settings.ciphers and not settings.plaintext:
+        raise BadEnvelope("the push is in clear, and this bot has an aes_key (plaintext=True would let it in)")
+    return request.body, None
+
+
+def _deciphered(settings: Settings, request: Request) -> tuple[bytes, crypto.Cipher]:
+    """Here ``msg_signature`` counts, and ``signature`` does not.
+
+    Source: "消息加解密说明" of WeChat's documentation. While a key is changed, pushes come with the old or the new one.
+    """
+    if not settings.ciphers:
+        raise BadEnvelope("the push is encrypted, and this bot has no aes_key (WECHAT_AES_KEY)")
+    _, encrypted = receive.envelope(request.body)
+    refusals = []
+    for cipher in settings.ciphers:
+        try:
+            return _open(cipher, encrypted, request.query), cipher
+        except BadEnvelope as error:
+            refusals.append(error)
+    raise refusals[0]
+
+
+def _open(cipher: crypto.Cipher, encrypted: str, given: Mapping[str, str]) -> bytes:
+    signature, timestamp, nonce = (given.get(name, "") for name in ("msg_signature", "timestamp", "nonce"))
+    return cipher.open(encrypted, msg_signature=signature, timestamp=timestamp, nonce=nonce)
+
+
+# ---- what goes back -------------------------------------------------------------------------------------------------
+
+
+async def _said(bot: Answers, message: receive.Message) -> reply.Reply | None:
+    """The bot's reply; where it cannot give one, the apology (rule 3)."""
+    try:
+        return await bot.deliver(message)
+    except ProtocolError:
+        raise
+    except Exception as error:
+        _log.exception("a message to %s could not be answered: %s", message.account, type(error).__name__)
+        return reply.Text(_texts(bot.settings, message).failed)
+
+
+def _texts(settings: Settings, message: receive.Message) -> Texts:
+    try:
+        return settings.texts if isinstance(settings.texts, Texts) else settings.texts(message)
+    except Exception:
+        _log.exception("texts= failed")
+        return CHINESE
+
+
+def _reply(said: reply.Reply, message: receive.Message, cipher: crypto.Cipher | None) -> Response:
+    now = int(time.time())
+    xml = reply.format(said, to=message.openid, account=message.account, created=now)
+    if cipher is not None:
+        xml = cipher.seal(xml, timestamp=now, nonce=secrets.token_hex(8))
+    return _response(200, "application/xml", xml)
+
+
+def _success() -> Response:
+    """No reply; in clear in every mode. Source: "被动回复用户消息" of WeChat's documentation."""
+    return _plain(200, "success")
+
+
+def _plain(status: int, text: str) -> Response:
+    return _response(status, "text/plain", text)
+
+
+def _response(status: int, kind: str, text: str) -> Response:
+    body = text.encode("utf-8", "replace")
+    headers = {
+        "content-type": f"{kind}; charset=utf-8",
+        "content-length": str(len(body)),
+        "x-content-type-options": "nosniff",
+    }
+    return Response(status, headers | ({"allow": ", ".join(METHODS)} if status == BadMethod.status else {}), body)
+
+
+SENTENCES: Mapping[int, str] = {
+    400: "This is not a message of WeChat.",
+    BadSignature.status: "This is not from WeChat, or Token, EncodingAESKey or AppID are not those of the account.",
+    404: "There is no bot here.",
+    BadMethod.status: "Only GET and POST.",
+    TooLarge.status: "This is larger than any message of WeChat.",
+    500: "Something went wrong.",
+}
+
+VISITOR = """\
+这里是一个微信公众号的服务器地址，只和微信说话。
+请把这个网址填进公众号的服务器配置（URL），然后到微信里和它聊天。
+
+This address talks to WeChat only. Enter it as the URL in the account's server settings, and chat there.
+"""

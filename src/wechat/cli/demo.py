@@ -1,0 +1,91 @@
+"""Serve the demo bot: see in a minute what a dialog is.
+
+Nothing is needed for it, no account and no database. Leave it running, and talk to it from another terminal:
+
+  wechat-dialog send http://127.0.0.1:8000/wechat --user me
+
+Stop it in the middle of a conversation (Ctrl-C, kill -9), start it again, and go on where you were.
+
+To talk to it from WeChat, enter its address in the account's server settings, and set what stands there:
+WECHAT_TOKEN (default: demo), and for the safe mode WECHAT_AES_KEY and WECHAT_APPID.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..web import asgi
+from . import serve
+
+PATH = "/wechat"
+
+WELCOME = """\
+演示机器人在 {url}
+在另一个终端里和它说话：
+  wechat-dialog send {url} --user me 买水果{more}
+  wechat-dialog send {url} --user me{more}
+对话保存在 {store}。按 Ctrl-C 停下，再启动，对话会接着进行。
+
+The demo bot is at {url}
+Talk to it from another terminal: the first line above says one thing, the second one opens a chat.
+Conversations are kept in {store}. Stop it with Ctrl-C and start it again: they go on where they were.
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    serve.address(parser)
+    parser.add_argument("--store", metavar="URL", help="(default: WECHAT_STORE, or a SQLite file in your data folder)")
+
+
+def main(options: argparse.Namespace) -> int:
+    serve.uvicorn()
+    from ..demo import make_bot  # what users import, and so all of it
+
+    token = serve.variable("WECHAT_TOKEN")
+    store = options.store or serve.variable("WECHAT_STORE") or f"sqlite:///{_file()}"
+    bot = make_bot(token=token or "demo", store=store)
+    url = serve.url(options.host, options.port, PATH)
+    print(WELCOME.format(url=url, store=_without_password(store), more=" --token …" if token else ""), flush=True)
+    return serve.serve(asgi.app(bot, path=PATH), host=options.host, port=options.port)
+
+
+def _without_password(store: str) -> str:
+    scheme, _, rest = store.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _file() -> Path:
+    """Where the demo keeps its conversations; the folder is made."""
+    folder = data_folder(sys.platform, os.environ, Path.home()) / "wechat-dialog"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / "demo.db"
+
+
+def data_folder(platform: str, environ: Mapping[str, str], home: Path) -> Path:
+    """Where a platform keeps the data of a user's programs.
+
+    Sources: the XDG Base Directory Specification (a relative path is to be ignored); Apple's File System Programming
+    Guide; Microsoft's KNOWNFOLDERID, FOLDERID_LocalAppData.
+    """
+    return FOLDERS.get(platform, _xdg)(environ, home)
+
+
+def _xdg(environ: Mapping[str, str], home: Path) -> Path:
+    given = Path(environ.get("XDG_DATA_HOME") or ".")
+    return given if given.is_absolute() else home / ".local" / "share"
+
+
+def _apple(environ: Mapping[str, str], home: Path) -> Path:
+    return home / "Library" / "Application Support"
+
+
+def _windows(environ: Mapping[str, str], home: Path) -> Path:
+    given = environ.get("LOCALAPPDATA")
+    return Path(given) if given else home / "AppData" / "Local"
+
+
+FOLDERS: Mapping[str, Callable[[Mapping[str, str], Path], Path]] = {"darwin": _apple, "win32": _windows}

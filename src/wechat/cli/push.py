@@ -1,0 +1,260 @@
+"""WeChat's side: what it pushes, how long it waits, and what it shows of a reply.
+
+Sources: "接收普通消息", "接收事件推送", "被动回复用户消息" and "消息加解密说明" of WeChat's documentation.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import urlencode, urlsplit
+from xml.etree import ElementTree
+
+from .. import crypto, reply
+from ..errors import ProtocolError
+
+#: what WeChat shows where an account gives no proper answer
+FAULT = "该公众号提供的服务出现故障，请稍后再试"
+
+#: what it shows (nothing) where the account has nothing to say, for a terminal
+SILENCE = "（没有回复）"
+
+#: pushes of one message in all, and seconds that each waits. The page says "重试三次"; what is seen is three pushes
+PUSHES, SECONDS = 3, 5.0
+
+Fields: TypeAlias = Mapping[str, str | int | float]
+
+
+# ---- what is pushed -------------------------------------------------------------------------------------------------
+
+
+def text(content: str) -> Fields:
+    return {"MsgType": "text", "Content": content}
+
+
+def image(url: str) -> Fields:
+    return {"MsgType": "image", "PicUrl": url, "MediaId": _media()}
+
+
+def voice(recognition: str) -> Fields:
+    return {"MsgType": "voice", "MediaId": _media(), "Format": "amr", "Recognition": recognition}
+
+
+def location(place: str) -> Fields:
+    """Of ``latitude,longitude`` or ``latitude,longitude,label``. Raises `ValueError` for anything else."""
+    latitude, longitude, *label = place.split(",", 2)
+    x, y = float(latitude), float(longitude)
+    if not (-90 <= x <= 90 and -180 <= y <= 180):
+        raise ValueError(place)
+    return {"MsgType": "location", "Location_X": x, "Location_Y": y, "Scale": 15, "Label": "".join(label)}
+
+
+def link(url: str) -> Fields:
+    return {"MsgType": "link", "Title": url, "Description": "", "Url": url}
+
+
+def click(key: str) -> Fields:
+    return _event("CLICK", EventKey=key)
+
+
+def scan(scene: str) -> Fields:
+    return _event("SCAN", EventKey=scene, Ticket=_media())
+
+
+def subscribe(scene: str) -> Fields:
+    """Of a QR code's scene; ``""``: without one."""
+    return (
+        _event("subscribe", EventKey=f"qrscene_{scene}", Ticket=_media()) if scene else _event("subscribe", EventKey="")
+    )
+
+
+def unsubscribe() -> Fields:
+    return _event("unsubscribe", EventKey="")
+
+
+def _event(name: str, **more: str) -> Fields:
+    return {"MsgType": "event", "Event": name, **more}
+
+
+def _media() -> str:
+    return secrets.token_urlsafe(16)
+
+
+# ---- how it is pushed -----------------------------------------------------------------------------------------------
+
+
+class BadReply(Exception):
+    """What came back is not what WeChat shows."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A user who sends to an account, and what WeChat and the server know of each other."""
+
+    url: str
+    user: str
+    account: str
+    token: str
+    cipher: crypto.Cipher | None = None
+    seconds: float = SECONDS
+
+    def send(self, fields: Fields, note: Callable[[str], None]) -> str | None:
+        """What the user sees; ``""``: nothing; None: that the account is broken. `note` is told why."""
+        xml = self._message(fields)
+        for attempt in range(1, PUSHES + 1):
+            try:
+                return self._shown(self._push(xml))
+            except BadReply as error:
+                note(str(error))
+                return None
+            except (OSError, http.client.HTTPException) as error:
+                note(f"push {attempt} of {PUSHES}: {_reason(error, self.seconds)}")
+        return None
+
+    def _message(self, fields: Fields) -> str:
+        """Messages have an id of their own; events have none."""
+        header = {"ToUserName": self.account, "FromUserName": self.user, "CreateTime": int(time.time())}
+        own = {} if fields["MsgType"] == "event" else {"MsgId": secrets.randbits(63)}
+        return _xml({**header, **fields, **own})
+
+    def _push(self, xml: str) -> bytes:
+        """One push, signed (and encrypted) for itself. Gives the body that came back; raises `OSError` where none did."""
+        timestamp, nonce = str(int(time.time())), str(secrets.randbelow(10**9))
+        query = {"signature": crypto.signature(self.token, timestamp, nonce)}
+        query |= {"timestamp": timestamp, "nonce": nonce, "openid": self.user}
+        if self.cipher is not None:
+            encrypted = self.cipher.encrypt(xml.encode())
+            xml = _xml({"ToUserName": self.account, "Encrypt": encrypted})
+            signed = crypto.signature(self.token, timestamp, nonce, encrypted)
+            query |= {"encrypt_type": "aes", "msg_signature": signed}
+        url = f"{self.url}{'&' if '?' in self.url else '?'}{urlencode(query)}"
+        request = urllib.request.Request(url, xml.encode(), {"Content-Type": "text/xml"})
+        with _opener(url).open(request, timeout=self.seconds) as response:
+            body: bytes = response.read()
+        return body
+
+    def _shown(self, body: bytes) -> str:
+        """What of a body the user sees. Raises `BadReply`."""
+        if body in (b"", b"success"):
+            return ""
+        tree = _tree(body)
+        if self.cipher is not None:
+            tree = _tree(_opened(self.cipher, tree))
+        if (_field(tree, "ToUserName"), _field(tree, "FromUserName")) != (self.user, self.account):
+            raise BadReply("the reply is not from this account to this user")
+        kind = _field(tree, "MsgType")
+        if not _field(tree, "CreateTime").isdigit() or kind not in SHOWN:
+            raise BadReply(f"the reply has no CreateTime, or is of no kind that there is: {kind!r}")
+        return SHOWN[kind](tree)
+
+
+def _xml(fields: Fields) -> str:
+    return f"<xml>{''.join(f'<{name}>{_value(value)}</{name}>' for name, value in fields.items())}</xml>"
+
+
+def _value(value: str | float) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    clean = NOT_XML.sub("", value).replace("]]>", "]]]]><![CDATA[>")
+    return f"<![CDATA[{clean}]]>"
+
+
+#: what XML 1.0 cannot hold: https://www.w3.org/TR/xml/#charsets
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """WeChat goes where it was told, and nowhere else: a redirect is an error."""
+
+    def redirect_request(self, *args: object, **kwargs: object) -> None:
+        return None
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    here = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")  # which no proxy could reach
+    proxies = [urllib.request.ProxyHandler({})] if here else []
+    return urllib.request.build_opener(_NoRedirect, *proxies)
+
+
+def _reason(error: Exception, seconds: float) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        with error:
+            return f"HTTP {error.code}: {error.read(200).decode('utf-8', 'replace').strip()}"
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    return f"no answer in {seconds:g} s" if isinstance(cause, TimeoutError) else f"{cause}"
+
+
+# ---- what comes back ------------------------------------------------------------------------------------------------
+
+
+def _tree(body: bytes) -> ElementTree.Element:
+    if b"<!DOCTYPE" in body:
+        raise BadReply("the reply has a DOCTYPE")
+    try:
+        return ElementTree.fromstring(body)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise BadReply(f"the reply is neither XML nor success: {error}: {body[:80]!r}") from None
+
+
+def _field(tree: ElementTree.Element, path: str) -> str:
+    return (tree.findtext(path) or "").strip()
+
+
+def _opened(cipher: crypto.Cipher, tree: ElementTree.Element) -> bytes:
+    encrypted, signature, timestamp, nonce = (
+        _field(tree, name) for name in ("Encrypt", "MsgSignature", "TimeStamp", "Nonce")
+    )
+    if not encrypted:
+        raise BadReply("the reply is in clear, and must be encrypted")
+    try:
+        return cipher.open(encrypted, msg_signature=signature, timestamp=timestamp, nonce=nonce)
+    except ProtocolError as error:
+        raise BadReply(f"the reply cannot be opened: {error}") from None
+
+
+def _text(tree: ElementTree.Element) -> str:
+    content = tree.findtext("Content") or ""
+    if not content:  # which shows the fault, says the page
+        raise BadReply("the reply is a text without Content")
+    return reply.visible(content)
+
+
+def _news(tree: ElementTree.Element) -> str:
+    articles = [f"{_field(item, 'Title')}\n{_field(item, 'Url')}" for item in tree.iterfind("Articles/item")]
+    if not articles or _field(tree, "ArticleCount") != str(len(articles)):
+        raise BadReply("ArticleCount is not how many articles there are")
+    return "\n\n".join(articles)
+
+
+def _media_of(label: str, *paths: str) -> Callable[[ElementTree.Element], str]:
+    """Shows a label, and what of these there is. Raises `BadReply` where there is nothing."""
+
+    def shown(tree: ElementTree.Element) -> str:
+        found = [value for path in paths if (value := _field(tree, path))]
+        if not found:
+            raise BadReply(f"the reply has no {paths[-1]}")
+        return " ".join([label, *found])
+
+    return shown
+
+
+def _transfer(tree: ElementTree.Element) -> str:
+    return " ".join(["[转接客服]", _field(tree, "TransInfo/KfAccount")]).strip()
+
+
+SHOWN: Mapping[str, Callable[[ElementTree.Element], str]] = {
+    "text": _text,
+    "image": _media_of("[图片]", "Image/MediaId"),
+    "voice": _media_of("[语音]", "Voice/MediaId"),
+    "video": _media_of("[视频]", "Video/Title", "Video/MediaId"),
+    "music": _media_of("[音乐]", "Music/Title", "Music/MusicUrl", "Music/ThumbMediaId"),
+    "news": _news,
+    "transfer_customer_service": _transfer,
+}

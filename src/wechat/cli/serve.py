@@ -1,0 +1,61 @@
+"""What `demo` and `run` share: a server, and a log that is read in a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from types import ModuleType
+from typing import Any
+
+from ..errors import ConfigurationError
+
+#: seconds that deliveries under way get when the server goes down: WeChat listens for no longer
+GRACE = 5
+
+
+def address(parser: argparse.ArgumentParser) -> None:
+    """The arguments of everything that serves."""
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: reachable from everywhere (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+
+
+def log() -> None:
+    """One line for each turn, on stderr."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+
+
+def serve(application: Any, *, host: str, port: int, **more: Any) -> int:
+    """Serve until interrupted. Gives the exit code. `application` is one, or with ``factory=True`` the name of what makes it.
+
+    Raises `ConfigurationError` where no server is installed.
+    """
+    server = uvicorn()
+    log()
+    # The access log would show signatures, which open the door to whoever reads them.
+    settings = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": GRACE} | more
+    try:
+        server.run(application, host=host, port=port, **settings)
+    except SystemExit as end:  # uvicorn's way to say that the port is taken, having said so
+        return int(end.code or 0)
+    return 0
+
+
+def uvicorn() -> ModuleType:
+    """The server. Raises `ConfigurationError` where it is not installed."""
+    try:
+        import uvicorn
+    except ModuleNotFoundError:
+        raise ConfigurationError('this needs a server: pip install "wechat-dialog[server]"') from None
+    return uvicorn
+
+
+def url(host: str, port: int, path: str) -> str:
+    """Where to reach it from this machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{reachable}:{port}{path}"
+
+
+def variable(name: str) -> str | None:
+    """An environment variable; None where it is not set, or empty."""
+    return os.environ.get(name) or None

@@ -1,0 +1,420 @@
+"""Bytes from WeChat → message or event.
+
+Source: WeChat's pages on receiving messages and events (接收普通消息, 接收事件推送). One table says which class a MsgType or an Event is and
+where its fields come from; what is not in it is a `Message` or an `Event` with all its raw fields. No DOCTYPE, no entity
+and no reference outside is ever accepted, and nothing but `ProtocolError` leaves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+from xml.parsers import expat
+
+from .errors import BadEnvelope, BadMessage
+
+M = TypeVar("M", bound="Message")
+
+#: elements inside each other that a push of WeChat never has
+DEPTH = 16
+#: fields in which space belongs to what the user wrote
+VERBATIM = frozenset({"Content"})
+
+_EPOCH = dt.datetime.fromtimestamp(0, dt.timezone.utc)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Message:
+    """Every push, message or event; frozen."""
+
+    kind: ClassVar[str] = "other"
+
+    #: MsgId; of an event what tells it from others
+    id: str = ""
+    #: FromUserName
+    openid: str = ""
+    #: ToUserName (``gh_…``)
+    account: str = ""
+    #: CreateTime, aware
+    time: dt.datetime = _EPOCH
+    #: what was typed; what a voice message was recognised as; else ""
+    text: str = ""
+    #: every field as WeChat sent it
+    raw: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    #: the name of an event, in lower case, and its key; of a message ""
+    event: str = ""
+    key: str = ""
+    _match: re.Match[str] | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.raw:
+            object.__setattr__(self, "raw", _derived(self))
+
+    @property
+    def created(self) -> int:
+        """CreateTime, in seconds since 1970."""
+        return int(self.time.timestamp())
+
+    @property
+    def match(self) -> re.Match[str]:
+        """What the route's pattern found in the text. Raises AttributeError where the route had none."""
+        if self._match is None:
+            raise AttributeError(
+                "message.match is what a route's pattern found, and no pattern brought this message here"
+            )
+        return self._match
+
+    def with_match(self: M, match: re.Match[str]) -> M:
+        """The same message, with what a pattern found in it."""
+        return dataclasses.replace(self, _match=match)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextMessage(Message):
+    kind: ClassVar[str] = "text"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageMessage(Message):
+    kind: ClassVar[str] = "image"
+    url: str = ""
+    media_id: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VoiceMessage(Message):
+    """``text`` is what it was recognised as, if the account has that."""
+
+    kind: ClassVar[str] = "voice"
+    media_id: str = ""
+    format: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VideoMessage(Message):
+    kind: ClassVar[str] = "video"
+    media_id: str = ""
+    thumb_media_id: str = ""
+    short: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LocationMessage(Message):
+    """Degrees; `scale` is the map's."""
+
+    kind: ClassVar[str] = "location"
+    latitude: float = 0.0
+    longitude: float = 0.0
+    scale: int = 0
+    label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LinkMessage(Message):
+    kind: ClassVar[str] = "link"
+    title: str = ""
+    description: str = ""
+    url: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Event(Message):
+    """Something that happened; ``event`` in lower case, ``key`` "" where there is none."""
+
+    kind: ClassVar[str] = "event"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SubscribeEvent(Event):
+    """Somebody follows; `scene` of the QR code that was scanned, without ``qrscene_``."""
+
+    scene: str = ""
+    ticket: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UnsubscribeEvent(Event):
+    """Somebody does so no more."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScanEvent(Event):
+    """A follower scanned a QR code."""
+
+    scene: str = ""
+    ticket: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClickEvent(Event):
+    """A click on the menu."""
+
+
+# ---- which class, and where its fields come from --------------------------------------------------------------------
+
+
+def _text(name: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda raw: raw[name] if isinstance(raw.get(name), str) else ""
+
+
+def _number(name: str) -> Callable[[Mapping[str, Any]], float]:
+    def read(raw: Mapping[str, Any]) -> float:
+        try:
+            return float(raw.get(name) or 0)
+        except (TypeError, ValueError):
+            raise BadMessage(f"{name} is not a number", str(raw.get(name))) from None
+
+    return read
+
+
+def _scene(raw: Mapping[str, Any]) -> str:
+    return _text("EventKey")(raw).removeprefix("qrscene_")
+
+
+Readers = Mapping[str, Callable[[Mapping[str, Any]], Any]]
+
+_MEDIA: Readers = {"media_id": _text("MediaId"), "thumb_media_id": _text("ThumbMediaId")}
+
+#: MsgType → class, and how each of its own fields is read
+MESSAGES: dict[str, tuple[type[Message], Readers]] = {
+    "text": (TextMessage, {"text": _text("Content")}),
+    "image": (ImageMessage, {"url": _text("PicUrl"), "media_id": _text("MediaId")}),
+    "voice": (
+        VoiceMessage,
+        {"media_id": _text("MediaId"), "format": _text("Format"), "text": _text("Recognition")},
+    ),
+    "video": (VideoMessage, _MEDIA),
+    "shortvideo": (VideoMessage, {**_MEDIA, "short": lambda raw: True}),
+    "location": (
+        LocationMessage,
+        {
+            "latitude": _number("Location_X"),
+            "longitude": _number("Location_Y"),
+            "scale": lambda raw: int(_number("Scale")(raw)),
+            "label": _text("Label"),
+        },
+    ),
+    "link": (
+        LinkMessage,
+        {"title": _text("Title"), "description": _text("Description"), "url": _text("Url")},
+    ),
+}
+#: Event, in lower case → the same
+EVENTS: dict[str, tuple[type[Event], Readers]] = {
+    "subscribe": (SubscribeEvent, {"scene": _scene, "ticket": _text("Ticket")}),
+    "unsubscribe": (UnsubscribeEvent, {}),
+    "scan": (ScanEvent, {"scene": _text("EventKey"), "ticket": _text("Ticket")}),
+    "click": (ClickEvent, {}),
+}
+#: events whose push shows no reply: nobody is there to read one, or WeChat drops it
+SILENT = re.compile(
+    r"unsubscribe|view|view_miniprogram|location|.*jobfinish|subscribe_msg_.*|kf_.*|.*_verify_.*|annual_renew|verify_expired"
+    r"|card_.*|user_(?!scan|enter).*card.*|poi_check_notify|user_info_modified|user_authorization_.*|giftcard_.*"
+    r"|.*_audit_.*|wxa_media_check|.*invoice.*"
+)
+
+
+def silent(message: Message) -> bool:
+    """Whether the push shows no reply, so that `success` is all there is to answer."""
+    return message.kind == "event" and SILENT.fullmatch(message.event) is not None
+
+
+# ---- from raw fields ------------------------------------------------------------------------------------------------
+
+
+def build(raw: Mapping[str, Any], timezone: dt.tzinfo, id: str | None = None) -> Message:
+    """The typed message of these fields. Raises `BadMessage` where one is missing without which there is no sender or time."""
+    required = {name: _required(raw, name) for name in ("ToUserName", "FromUserName", "MsgType")}
+    time = _time(raw, timezone)
+    kind = required["MsgType"]
+    common: dict[str, Any] = {
+        "openid": required["FromUserName"],
+        "account": required["ToUserName"],
+        "time": time,
+        "raw": raw,
+    }
+    if kind == "event":
+        name = _required(raw, "Event").lower()
+        cls: type[Message] = Event
+        cls, readers = EVENTS.get(name, (Event, {}))
+        common |= {"event": name, "key": _text("EventKey")(raw)}
+    else:
+        cls, readers = MESSAGES.get(kind, (Message, {}))
+    fields = {name: read(raw) for name, read in readers.items()}
+    return cls(id=id if id is not None else _id(raw), **common, **fields)
+
+
+def _required(raw: Mapping[str, Any], name: str) -> str:
+    value = raw.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadMessage(f"{name} is missing")
+    return value
+
+
+def _time(raw: Mapping[str, Any], timezone: dt.tzinfo) -> dt.datetime:
+    text = str(raw.get("CreateTime", ""))
+    if not re.fullmatch(r"\d{1,11}", text, re.ASCII):
+        raise BadMessage("CreateTime is not a number of seconds", text)
+    return dt.datetime.fromtimestamp(int(text), timezone)
+
+
+def _id(raw: Mapping[str, Any]) -> str:
+    """MsgId; else (events, and what a job sends) a digest of everything: two that differ anywhere are two.
+
+    WeChat's page says FromUserName + CreateTime, which is one for a location report and a click in the same second.
+    """
+    given = raw.get("MsgId")
+    if isinstance(given, str) and given:
+        return given
+    canonical = json.dumps(raw, sort_keys=True, ensure_ascii=False, default=dict)
+    return "e" + hashlib.sha1(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _derived(message: Message) -> dict[str, Any]:
+    """The raw fields of a message that was made by hand."""
+    names = {Message: "", Event: "event"}
+    kind = next(
+        (name for name, (cls, _) in MESSAGES.items() if cls is type(message)), names.get(type(message), "event")
+    )
+    if isinstance(message, VideoMessage) and message.short:
+        kind = "shortvideo"
+    fields = {
+        "ToUserName": message.account,
+        "FromUserName": message.openid,
+        "CreateTime": str(message.created),
+        "MsgType": kind,
+        **{raw: str(getattr(message, name)) for raw, name in HANDMADE.get(type(message), ())},
+    }
+    if isinstance(message, Event):
+        fields |= {"Event": message.event, "EventKey": message.key}
+    elif message.id:
+        fields["MsgId"] = message.id
+    return fields
+
+
+#: where the fields of a message made by hand stand among the raw ones
+HANDMADE: dict[type[Message], tuple[tuple[str, str], ...]] = {
+    TextMessage: (("Content", "text"),),
+    ImageMessage: (("PicUrl", "url"), ("MediaId", "media_id")),
+    VoiceMessage: (("MediaId", "media_id"), ("Format", "format"), ("Recognition", "text")),
+    VideoMessage: (("MediaId", "media_id"), ("ThumbMediaId", "thumb_media_id")),
+    LocationMessage: (("Location_X", "latitude"), ("Location_Y", "longitude"), ("Scale", "scale"), ("Label", "label")),
+    LinkMessage: (("Title", "title"), ("Description", "description"), ("Url", "url")),
+    SubscribeEvent: (("Ticket", "ticket"),),
+    ScanEvent: (("Ticket", "ticket"),),
+}
+
+
+# ---- from bytes -----------------------------------------------------------------------------------------------------
+
+
+def parse(body: bytes, timezone: dt.tzinfo) -> Message:
+    """The message in the body of a push. Raises `BadMessage` for whatever is none."""
+    return build(fields(body), timezone)
+
+
+def envelope(body: bytes) -> tuple[str, str]:
+    """(ToUserName, Encrypt) of an encrypted push. Raises `BadEnvelope` where nothing is encrypted, `BadMessage` for no XML."""
+    raw = fields(body)
+    encrypt = raw.get("Encrypt")
+    if not isinstance(encrypt, str) or not encrypt:
+        raise BadEnvelope("nothing is encrypted in this push")
+    return str(raw.get("ToUserName", "")), encrypt
+
+
+def fields(body: bytes) -> dict[str, Any]:
+    """The elements of the XML: texts, dicts of what is nested, lists of what is repeated. Raises `BadMessage`."""
+    reader = _Reader()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = reader.refuse
+    parser.ProcessingInstructionHandler = parser.ExternalEntityRefHandler = reader.refuse
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, LookupError, ValueError, UnicodeError) as error:
+        raise BadMessage(f"the body is no XML: {error}", body[:200]) from None
+    root = reader.root
+    if not isinstance(root, dict):
+        raise BadMessage("the XML is empty", body[:200])
+    return root
+
+
+class _Reader:
+    """Builds the tree while the parser reads; refuses what a push never has."""
+
+    def __init__(self) -> None:
+        self.root: dict[str, Any] | str | None = None
+        self._open: list[tuple[str, dict[str, Any], list[str]]] = []
+
+    def refuse(self, *_: Any) -> Any:
+        raise BadMessage("a DOCTYPE, an entity or an instruction has no place in a push")
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if not self._open and name != "xml":
+            raise BadMessage("the root of a push is <xml>", name)
+        if len(self._open) >= DEPTH:
+            raise BadMessage("the XML is nested too deep")
+        self._open.append((name, {}, []))
+
+    def text(self, text: str) -> None:
+        if self._open:
+            self._open[-1][2].append(text)
+
+    def end(self, name: str) -> None:
+        _, children, texts = self._open.pop()
+        text = "".join(texts)
+        value: Any = children or (text if name in VERBATIM else text.strip())
+        if not self._open:
+            self.root = value
+            return
+        siblings = self._open[-1][1]
+        if name not in siblings:
+            siblings[name] = value
+        elif isinstance(siblings[name], list):
+            siblings[name].append(value)
+        else:
+            siblings[name] = [siblings[name], value]
+
+
+# ---- what a record keeps --------------------------------------------------------------------------------------------
+
+#: what the record knows anyway
+KNOWN = ("ToUserName", "FromUserName", "CreateTime", "MsgId")
+
+
+def encode(message: Message) -> str | dict[str, Any]:
+    """What is kept of a message beside its id, sender and time; of one that is only text, that text."""
+    raw = message.raw
+    rest = {name: value for name, value in raw.items() if name not in KNOWN}
+    if "MsgId" in raw and raw["MsgId"] != message.id:
+        rest["MsgId"] = raw["MsgId"]
+    if "MsgId" not in raw and message.kind != "event":
+        rest["MsgId"] = None
+    if rest.keys() == {"MsgType", "Content"} and rest["MsgType"] == "text" and isinstance(rest["Content"], str):
+        return rest["Content"]
+    return rest
+
+
+def decode(
+    kept: str | Mapping[str, Any], *, account: str, openid: str, id: str, created: int, timezone: dt.tzinfo
+) -> Message:
+    """The message that `encode` was given."""
+    rest: Mapping[str, Any] = {"MsgType": "text", "Content": kept} if isinstance(kept, str) else kept
+    raw: dict[str, Any] = {
+        "ToUserName": account,
+        "FromUserName": openid,
+        "CreateTime": str(created),
+        **({"MsgId": id} if rest["MsgType"] != "event" else {}),
+        **rest,
+    }
+    if raw.get("MsgId", "") is None:
+        del raw["MsgId"]
+    return build(raw, timezone, id)

@@ -1,0 +1,89 @@
+"""A bot as an ASGI application, at exactly one path: a server's application, or a route of a larger one.
+
+Nothing depends on lifespan events: a larger application need not pass them on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from . import MOST, Answers, Bots, Request, Response, not_found, paths, query, respond
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger("wechat.web")
+
+
+@dataclass(frozen=True)
+class App:
+    """An object, not a function: Starlette takes a function for an endpoint of its own kind."""
+
+    bots: Mapping[str, Answers]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await KINDS[scope["type"]](self, scope, receive, send)
+
+    async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        bot = self.bots.get(scope["path"].removeprefix(scope.get("root_path", "")))
+        if bot is None:
+            return await _send(not_found(), send)
+        body = await _body(receive)
+        return None if body is None else await _send(await respond(bot, _request(scope, body)), send)
+
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.close"})
+
+    async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for bot in self.bots.values():
+            await _close(bot)
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+KINDS: Mapping[str, Callable[[App, Scope, Receive, Send], Awaitable[None]]] = {
+    "http": App.http,
+    "websocket": App.websocket,
+    "lifespan": App.lifespan,
+}
+
+
+def app(bot: Bots, /, *, path: str = "/wechat") -> App:
+    """An ASGI application that answers at exactly `path`; several bots, by name, at ``path/name``. Elsewhere: 404."""
+    return App(paths(bot, path))
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The body, or as much of it as shows that it is too large; None: the client is gone."""
+    body, more = b"", True
+    while more and len(body) <= MOST:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return None
+        body, more = body + event.get("body", b""), event.get("more_body", False)
+    return body[: MOST + 1]
+
+
+def _request(scope: Scope, body: bytes) -> Request:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return Request(scope["method"], query(scope["query_string"].decode("latin-1")), headers, body)
+
+
+async def _send(response: Response, send: Send) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+async def _close(bot: Answers) -> None:
+    try:
+        await bot.aclose()
+    except Exception:  # the other bots are to be closed all the same
+        _log.exception("a bot could not be closed")

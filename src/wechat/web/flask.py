@@ -1,0 +1,33 @@
+"""A bot as a view of a Flask application: ``app.add_url_rule("/wechat", view_func=view(bot))``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flask import request
+
+from . import METHODS, Answers, Request, drawn, query, respond
+
+
+@dataclass(frozen=True)
+class View:
+    """Flask asks a view for its methods, and for the name of its endpoint."""
+
+    bot: Answers
+    __name__: ClassVar[str] = "wechat"
+    methods: ClassVar[tuple[str, ...]] = tuple(METHODS)
+    provide_automatic_options: ClassVar[bool] = False
+
+    def __call__(self) -> tuple[bytes, int, Mapping[str, str]]:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        given = query(request.query_string.decode("latin-1"))
+        came = Request(request.method, given, headers, drawn(request.stream.read))
+        response = self.bot.wait(respond(self.bot, came))
+        return response.body, response.status, response.headers
+
+
+def view(bot: Answers) -> View:
+    """A view function that answers GET and POST; of several in one application, each needs an ``endpoint=`` of its own."""
+    return View(bot)

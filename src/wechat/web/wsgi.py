@@ -1,0 +1,44 @@
+"""A bot as a WSGI application, at exactly one path. It needs no asynchronous server: the bot has a thread for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from . import MOST, Bots, Request, drawn, not_found, paths, query, respond
+
+if TYPE_CHECKING:  # a module of the type checker's, there only from 3.11 on
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def app(bot: Bots, /, *, path: str = "/wechat") -> WSGIApplication:
+    """A WSGI application that answers at exactly `path`; several bots, by name, at ``path/name``. Elsewhere: 404."""
+    bots = paths(bot, path)
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        found = bots.get(_text(environ.get("PATH_INFO", "")))
+        response = not_found() if found is None else found.wait(respond(found, _request(environ)))
+        start_response(f"{response.status} {HTTPStatus(response.status).phrase}", list(response.headers.items()))
+        return [response.body]
+
+    return serve
+
+
+def _request(environ: WSGIEnvironment) -> Request:
+    headers = {name[5:].lower().replace("_", "-"): environ[name] for name in environ if name.startswith("HTTP_")}
+    body = drawn(environ["wsgi.input"].read, _length(environ))
+    return Request(environ["REQUEST_METHOD"], query(environ.get("QUERY_STRING", "")), headers, body)
+
+
+def _length(environ: WSGIEnvironment) -> int:
+    """How much of the body to read. Without a length only a server that ends the body itself may be read to its end."""
+    given = environ.get("CONTENT_LENGTH") or ""
+    if given.isascii() and given.isdigit():
+        return int(given) if len(given) < 10 else MOST + 1
+    return MOST + 1 if environ.get("wsgi.input_terminated") else 0
+
+
+def _text(wsgi: str) -> str:
+    """WSGI hands bytes over as if they were Latin-1."""
+    return wsgi.encode("latin-1").decode("utf-8", "replace")
