@@ -401,7 +401,7 @@ def _hooks(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine, o
         asked.append(("on_error", (turn.message, machine.error)))
     if conduct.after:
         asked.append(("after", ()))
-    says = conduct.voice.render(machine.said)
+    says: Sequence[Any] = conduct.voice.render(machine.said)
     for name, args in asked:
         came = yield Hook(name, args or (dataclasses.replace(turn, reply=conduct.voice.public(says)),))
         came = yield from _finished(desk, came, renew)

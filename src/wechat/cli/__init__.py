@@ -36,40 +36,51 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what the arguments say. Gives the exit code; wrong arguments and ``--help`` raise `SystemExit`."""
     _never_fail_for_a_character()
     parser = _parser()
-    options = parser.parse_args(argv)
-    if options.command is None:
+    chosen = parser.parse_args(argv)
+    if chosen.command is None:
         parser.print_help()
         return 2
+    command = COMMANDS[chosen.command]
     try:
-        return COMMANDS[options.command].main(options)
+        # Intermixed: what is positional may stand behind options, which plain argparse does not know before 3.13.
+        return command.main(_parser_of(chosen.command, command).parse_intermixed_args(chosen.arguments))
     except WeChatError as error:
-        print(f"wechat-dialog {options.command}: {error}", file=sys.stderr)
+        print(f"wechat-dialog {chosen.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130  # as the shell has it
 
 
 def _parser() -> argparse.ArgumentParser:
+    where = Path(__file__).parent.parent
+    commands = "\n".join(f"  {name:<6} {_summary(command)}" for name, command in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="wechat-dialog",
+        usage="wechat-dialog COMMAND …",
         description="Conversations on a WeChat Official Account (微信公众号), each written as one Python function.",
-        epilog="Try first:  wechat-dialog demo",
+        epilog=f"commands (each has a --help of its own):\n{commands}\n\ntry first:\n  wechat-dialog demo",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    where = Path(__file__).parent.parent
     parser.add_argument("--version", action="version", version=f"wechat-dialog {version('wechat-dialog')} ({where})")
-    chosen = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        summary, _, rest = (command.__doc__ or "").partition("\n\n")
-        command.arguments(
-            chosen.add_parser(
-                name,
-                help=summary,
-                description=summary,
-                epilog=rest,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
-        )
+    parser.add_argument("command", nargs="?", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
+
+
+def _parser_of(name: str, command: Command) -> argparse.ArgumentParser:
+    summary, _, rest = (command.__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        prog=f"wechat-dialog {name}",
+        description=summary,
+        epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.arguments(parser)
+    return parser
+
+
+def _summary(command: Command) -> str:
+    return (command.__doc__ or "").partition("\n")[0]
 
 
 def _never_fail_for_a_character() -> None:

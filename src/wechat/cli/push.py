@@ -6,18 +6,16 @@ Sources: "接收普通消息", "接收事件推送", "被动回复用户消息" 
 from __future__ import annotations
 
 import http.client
-import re
 import secrets
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlencode, urlsplit
-from xml.etree import ElementTree
 
-from .. import crypto, reply
+from .. import crypto, receive, reply
 from ..errors import ProtocolError
 
 #: what WeChat shows where an account gives no proper answer
@@ -120,9 +118,9 @@ class Sender:
 
     def _message(self, fields: Fields) -> str:
         """Messages have an id of their own; events have none."""
-        header = {"ToUserName": self.account, "FromUserName": self.user, "CreateTime": int(time.time())}
-        own = {} if fields["MsgType"] == "event" else {"MsgId": secrets.randbits(63)}
-        return _xml({**header, **fields, **own})
+        common: Fields = {"ToUserName": self.account, "FromUserName": self.user, "CreateTime": int(time.time())}
+        own: Fields = {} if fields["MsgType"] == "event" else {"MsgId": secrets.randbits(63)}
+        return _xml({**common, **fields, **own})
 
     def _push(self, xml: str) -> bytes:
         """One push, signed (and encrypted) for itself. Gives the body that came back; raises `OSError` where none did."""
@@ -144,15 +142,15 @@ class Sender:
         """What of a body the user sees. Raises `BadReply`."""
         if body in (b"", b"success"):
             return ""
-        tree = _tree(body)
+        came = _fields(body)
         if self.cipher is not None:
-            tree = _tree(_opened(self.cipher, tree))
-        if (_field(tree, "ToUserName"), _field(tree, "FromUserName")) != (self.user, self.account):
+            came = _fields(_opened(self.cipher, came))
+        if (_field(came, "ToUserName"), _field(came, "FromUserName")) != (self.user, self.account):
             raise BadReply("the reply is not from this account to this user")
-        kind = _field(tree, "MsgType")
-        if not _field(tree, "CreateTime").isdigit() or kind not in SHOWN:
+        kind = _field(came, "MsgType")
+        if not _field(came, "CreateTime").isdigit() or kind not in SHOWN:
             raise BadReply(f"the reply has no CreateTime, or is of no kind that there is: {kind!r}")
-        return SHOWN[kind](tree)
+        return SHOWN[kind](came)
 
 
 def _xml(fields: Fields) -> str:
@@ -160,14 +158,7 @@ def _xml(fields: Fields) -> str:
 
 
 def _value(value: str | float) -> str:
-    if not isinstance(value, str):
-        return str(value)
-    clean = NOT_XML.sub("", value).replace("]]>", "]]]]><![CDATA[>")
-    return f"<![CDATA[{clean}]]>"
-
-
-#: what XML 1.0 cannot hold: https://www.w3.org/TR/xml/#charsets
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+    return reply.cdata(value) if isinstance(value, str) else str(value)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -193,23 +184,27 @@ def _reason(error: Exception, seconds: float) -> str:
 
 # ---- what comes back ------------------------------------------------------------------------------------------------
 
+Came: TypeAlias = Mapping[str, Any]
 
-def _tree(body: bytes) -> ElementTree.Element:
-    if b"<!DOCTYPE" in body:
-        raise BadReply("the reply has a DOCTYPE")
+
+def _fields(body: bytes) -> Came:
     try:
-        return ElementTree.fromstring(body)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise BadReply(f"the reply is neither XML nor success: {error}: {body[:80]!r}") from None
+        return receive.fields(body)
+    except ProtocolError as error:
+        raise BadReply(f"neither XML nor success is in the reply: {error}: {body[:80]!r}") from None
 
 
-def _field(tree: ElementTree.Element, path: str) -> str:
-    return (tree.findtext(path) or "").strip()
+def _field(came: Came, path: str) -> str:
+    """The text at ``a/b``; "" where there is none."""
+    value: Any = came
+    for name in path.split("/"):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) else ""
 
 
-def _opened(cipher: crypto.Cipher, tree: ElementTree.Element) -> bytes:
+def _opened(cipher: crypto.Cipher, came: Came) -> bytes:
     encrypted, signature, timestamp, nonce = (
-        _field(tree, name) for name in ("Encrypt", "MsgSignature", "TimeStamp", "Nonce")
+        _field(came, name) for name in ("Encrypt", "MsgSignature", "TimeStamp", "Nonce")
     )
     if not encrypted:
         raise BadReply("the reply is in clear, and must be encrypted")
@@ -219,25 +214,26 @@ def _opened(cipher: crypto.Cipher, tree: ElementTree.Element) -> bytes:
         raise BadReply(f"the reply cannot be opened: {error}") from None
 
 
-def _text(tree: ElementTree.Element) -> str:
-    content = tree.findtext("Content") or ""
+def _shown_text(came: Came) -> str:
+    content = _field(came, "Content")
     if not content:  # which shows the fault, says the page
         raise BadReply("the reply is a text without Content")
     return reply.visible(content)
 
 
-def _news(tree: ElementTree.Element) -> str:
-    articles = [f"{_field(item, 'Title')}\n{_field(item, 'Url')}" for item in tree.iterfind("Articles/item")]
-    if not articles or _field(tree, "ArticleCount") != str(len(articles)):
+def _shown_news(came: Came) -> str:
+    items = (came.get("Articles") or {}).get("item")
+    articles = items if isinstance(items, list) else [items or {}]
+    if _field(came, "ArticleCount") != str(len(articles)):
         raise BadReply("ArticleCount is not how many articles there are")
-    return "\n\n".join(articles)
+    return "\n\n".join(f"{_field(article, 'Title')}\n{_field(article, 'Url')}" for article in articles)
 
 
-def _media_of(label: str, *paths: str) -> Callable[[ElementTree.Element], str]:
-    """Shows a label, and what of these there is. Raises `BadReply` where there is nothing."""
+def _shown_media(label: str, *paths: str) -> Callable[[Came], str]:
+    """Shows a label, and what there is of these. Raises `BadReply` where there is nothing."""
 
-    def shown(tree: ElementTree.Element) -> str:
-        found = [value for path in paths if (value := _field(tree, path))]
+    def shown(came: Came) -> str:
+        found = [value for path in paths if (value := _field(came, path))]
         if not found:
             raise BadReply(f"the reply has no {paths[-1]}")
         return " ".join([label, *found])
@@ -245,16 +241,16 @@ def _media_of(label: str, *paths: str) -> Callable[[ElementTree.Element], str]:
     return shown
 
 
-def _transfer(tree: ElementTree.Element) -> str:
-    return " ".join(["[转接客服]", _field(tree, "TransInfo/KfAccount")]).strip()
+def _shown_transfer(came: Came) -> str:
+    return f"[转接客服] {_field(came, 'TransInfo/KfAccount')}".strip()
 
 
-SHOWN: Mapping[str, Callable[[ElementTree.Element], str]] = {
-    "text": _text,
-    "image": _media_of("[图片]", "Image/MediaId"),
-    "voice": _media_of("[语音]", "Voice/MediaId"),
-    "video": _media_of("[视频]", "Video/Title", "Video/MediaId"),
-    "music": _media_of("[音乐]", "Music/Title", "Music/MusicUrl", "Music/ThumbMediaId"),
-    "news": _news,
-    "transfer_customer_service": _transfer,
+SHOWN: Mapping[str, Callable[[Came], str]] = {
+    "text": _shown_text,
+    "image": _shown_media("[图片]", "Image/MediaId"),
+    "voice": _shown_media("[语音]", "Voice/MediaId"),
+    "video": _shown_media("[视频]", "Video/Title", "Video/MediaId"),
+    "music": _shown_media("[音乐]", "Music/Title", "Music/MusicUrl"),
+    "news": _shown_news,
+    "transfer_customer_service": _shown_transfer,
 }

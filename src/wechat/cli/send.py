@@ -35,7 +35,8 @@ KINDS: Mapping[str, tuple[str, str, Callable[[str], push.Fields]]] = {
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", type=_url, help="where the bot is, like http://127.0.0.1:8000/wechat")
     parser.add_argument("--user", required=True, metavar="OPENID", help="who sends it: any name")
-    _message(parser.add_mutually_exclusive_group())
+    parser.add_argument("text", metavar="TEXT", nargs="?", help="what is typed; -, or nothing in a terminal: a chat")
+    _others(parser.add_mutually_exclusive_group())
     known = parser.add_argument_group("what the account and the server know of each other")
     known.add_argument(
         "--token", default=serve.variable("WECHAT_TOKEN") or "demo", help="(default: WECHAT_TOKEN, or demo)"
@@ -48,8 +49,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     known.add_argument("--account", metavar="GH", default=account, help="(default: WECHAT_ACCOUNT, or gh_demo)")
 
 
-def _message(one: argparse._MutuallyExclusiveGroup) -> None:
-    one.add_argument("text", metavar="TEXT", nargs="?", help="what is typed; -, or nothing in a terminal: a chat")
+def _others(one: argparse._MutuallyExclusiveGroup) -> None:
+    """Instead of a text."""
     for name, (takes, what, make) in KINDS.items():
         one.add_argument(name, metavar=takes, dest="fields", type=make, help=what)
     new = push.subscribe("")
@@ -68,6 +69,8 @@ def main(options: argparse.Namespace) -> int:
 
 def _messages(options: argparse.Namespace) -> Iterator[push.Fields]:
     """One message, or one for each line that is typed."""
+    if options.fields is not None and options.text is not None:
+        raise ConfigurationError("one message at a time: a TEXT, or one of the others")
     if options.fields is not None:
         yield options.fields
     elif options.text == "-" or (options.text is None and sys.stdin.isatty()):

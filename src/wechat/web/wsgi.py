@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 from . import MOST, Bots, Request, drawn, not_found, paths, query, respond
 
-if TYPE_CHECKING:  # a module of the type checker's, there only from 3.11 on
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+# as in `wsgiref.types`, which is there from 3.11 on
+Environ: TypeAlias = dict[str, Any]
+StartResponse: TypeAlias = Callable[..., Any]
+App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-def app(bot: Bots, /, *, path: str = "/wechat") -> WSGIApplication:
+def app(bot: Bots, /, *, path: str = "/wechat") -> App:
     """A WSGI application that answers at exactly `path`; several bots, by name, at ``path/name``. Elsewhere: 404."""
     bots = paths(bot, path)
 
-    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def serve(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         found = bots.get(_text(environ.get("PATH_INFO", "")))
         response = not_found() if found is None else found.wait(respond(found, _request(environ)))
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", list(response.headers.items()))
@@ -25,13 +27,13 @@ def app(bot: Bots, /, *, path: str = "/wechat") -> WSGIApplication:
     return serve
 
 
-def _request(environ: WSGIEnvironment) -> Request:
+def _request(environ: Environ) -> Request:
     headers = {name[5:].lower().replace("_", "-"): environ[name] for name in environ if name.startswith("HTTP_")}
     body = drawn(environ["wsgi.input"].read, _length(environ))
     return Request(environ["REQUEST_METHOD"], query(environ.get("QUERY_STRING", "")), headers, body)
 
 
-def _length(environ: WSGIEnvironment) -> int:
+def _length(environ: Environ) -> int:
     """How much of the body to read. Without a length only a server that ends the body itself may be read to its end."""
     given = environ.get("CONTENT_LENGTH") or ""
     if given.isascii() and given.isdigit():
