@@ -146,7 +146,7 @@ def choose(conduct: Conduct, delivery: Delivery, rec: Record, now: int) -> None:
         item = next(iter(rec.unread.values()), None)
     if item:
         left = len(rec.unread) - 1
-        say = voice.join([voice.sentence("not_taken"), item.say]) if seen.refused else item.say
+        say = voice.join([voice.sentence("not_taken"), item.say]) if seen.refused and item is not mine else item.say
         record.bind(rec, now, message, voice.more(say, left) if left else say, item)
     elif fetching and not rec.work() and not rec.leased(now):
         record.bind(rec, now, message, voice.sentence("not_taken" if seen.refused else "nothing"))
@@ -432,14 +432,14 @@ class Attempt:
 
     def end_lapse(self, says: Sequence[Any]) -> None:
         lines, machine = self._left()
-        message = self.rec.turn[:-1]
+        seen = self.rec.seen[self.rec.turn[:-1]]
         standing = self.stand(machine) if machine else None
-        record.finish_lapse(self.rec, self.now, says, lines, standing, self.voice)
-        self.machine = machine
         if machine:  # it asks again: the message is not its answer
-            seen = self.rec.seen[message]
-            says = [self.voice.sentence("not_taken")]
-            record.refuse(self.rec, self.now, seen, says, False, self._carries(seen), self.voice)
+            says = [self.voice.sentence("not_taken"), *says]
+        record.finish_lapse(self.rec, self.now, says, lines, standing, self.voice)
+        if machine:
+            record.refuse(self.rec, self.now, seen, [], False, self._carries(seen), self.voice)
+        self.machine = machine
 
     def _left(self) -> tuple[list[str], Machine | None]:
         """What the dialog leaves: its journal, and itself where it waits on."""

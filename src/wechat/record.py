@@ -401,7 +401,8 @@ def remember(rec: Record, now: int, arrival: Arrival) -> Seen:
         forget(rec)
         rec.unread.clear()
     reply = "" if arrival.silent or arrival.state == "done" else None
-    seen = rec.seen[arrival.id] = Seen(arrival.id, arrival.created, now, arrival.state, body=arrival.body, reply=reply)
+    at = max(now, 1 + max((s.at for s in rec.seen.values()), default=0))  # no two tie for their turn
+    seen = rec.seen[arrival.id] = Seen(arrival.id, arrival.created, at, arrival.state, body=arrival.body, reply=reply)
     for old in [old for old in rec.seen.values() if old.state in ("done", "fetching") and old is not seen]:
         aged = old.at < now - KEEP
         if aged or (len(rec.seen) > CAP and old.reply is not None):

@@ -245,7 +245,9 @@ class Router:
         if not isinstance(event, str) or not event.strip():
             raise ConfigurationError(f"event={event!r}: the name of an event, as WeChat's page writes it")
         options = {"interrupt": interrupt, "expire": expire, "busy": busy, "name": name}
-        decorator: Callable[[F], F] = self._decorator(event.strip().lower(), () if key is None else (key,), options)
+        decorator: Callable[[F], F] = self._decorator(
+            f"event:{event.strip().lower()}", () if key is None else (key,), options
+        )
         return decorator
 
     @overload

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,8 +27,8 @@ PATH = "/wechat"
 WELCOME = """\
 演示机器人在 {url}
 在另一个终端里和它说话：
-  wechat-dialog send {url} --user me 买水果{more}
-  wechat-dialog send {url} --user me{more}
+  {command} send {url} --user me 买水果{more}
+  {command} send {url} --user me{more}
 对话保存在 {store}。按 Ctrl-C 停下，再启动，对话会接着进行。
 
 The demo bot is at {url}
@@ -49,8 +50,18 @@ def main(options: argparse.Namespace) -> int:
     store = options.store or serve.variable("WECHAT_STORE") or f"sqlite:///{_file()}"
     bot = make_bot(token=token or "demo", store=store)
     url = serve.url(options.host, options.port, PATH)
-    print(WELCOME.format(url=url, store=_without_password(store), more=" --token …" if token else ""), flush=True)
+    more = " --token …" if token else ""
+    print(WELCOME.format(command=_command(), url=url, store=_without_password(store), more=more), flush=True)
     return serve.serve(asgi.app(bot, path=PATH), host=options.host, port=options.port)
+
+
+def _command() -> str:
+    """How to call this command in another terminal, where no virtual environment may be active."""
+    found = shutil.which("wechat-dialog")
+    if found and Path(found).parent == Path(sys.executable).parent:
+        return "wechat-dialog"
+    python = Path(sys.executable)
+    return f"{python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python} -m wechat"
 
 
 def _without_password(store: str) -> str:

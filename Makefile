@@ -1,0 +1,55 @@
+# Each target sets up what it needs, in .venv, and does that again only when pyproject.toml has changed.
+# Needed: make, and a Python >= 3.10 with venv. Another one than the first that fits: make PYTHON=python3.12 test
+
+.PHONY: help demo test check bench clean
+.DEFAULT_GOAL := help
+
+PYTHON ?=
+RUN := .venv/bin/python -m
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:
+	@echo 'make demo    talk to the demo bot'
+	@echo 'make test    run the tests'
+	@echo 'make check   lint, format and types'
+	@echo 'make bench   how fast it is'
+	@echo 'make clean   remove .venv and what tools left'
+
+demo: .venv/has-server
+	@$(RUN) wechat demo $(ARGS)
+
+test: .venv/has-test
+	@$(RUN) pytest $(ARGS)
+
+check: .venv/has-check
+	@$(RUN) ruff check
+	@$(RUN) ruff format --check
+	@$(RUN) mypy
+
+bench: .venv/has-test
+	@$(RUN) bench $(ARGS)
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The package itself, editable, with one of its extras.
+.venv/has-%: .venv/made pyproject.toml
+	@echo 'Installing wechat-dialog[$*] into .venv …'
+	@$(RUN) pip install --quiet --editable '.[$*]'
+	@touch $@
+
+# A name on the path may be a shim with nothing behind it, and a Debian Python may lack what makes a venv: so each is asked.
+.venv/made:
+	@set -e; old=; bare=; \
+	for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3.10 python3 python); do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { old="$$old $$python"; continue; }; \
+	  $$python -c 'import venv, ensurepip' 2>/dev/null || { bare=$$python; continue; }; \
+	  echo "Making .venv with $$($$python --version) …"; \
+	  rm -rf .venv; $$python -m venv .venv || { rm -rf .venv; exit 1; }; \
+	  touch $@; exit 0; \
+	done; \
+	if [ -n "$$bare" ]; then \
+	  echo "$$bare cannot make a virtual environment: its venv or ensurepip is missing. On Debian and Ubuntu: sudo apt install python3-venv"; \
+	else \
+	  echo "No Python >= 3.10 found (looked for:$$old). Install one, or name it: make PYTHON=/path/to/python3 test"; \
+	fi >&2; exit 1

@@ -1,0 +1,162 @@
+"""The record: what is kept is what is read, and a write carries only what changed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wechat import record
+from wechat.errors import UnknownFormat
+from wechat.record import Arrival, Datum, Record, Seen, Standing, Unread
+
+NOW = 1_790_000_000_000
+WORDS = st.text(max_size=6)
+TIMES = st.integers(NOW, NOW + 10**9)
+SEEN = st.builds(
+    Seen,
+    id=st.text("0123456789e", min_size=1, max_size=6),
+    created=st.integers(0, 2**31),
+    at=TIMES,
+    state=st.sampled_from(["checking", "queued", "taken", "fetching", "aside", "done"]),
+    deliveries=st.integers(0, 4),
+    body=st.none()
+    | st.tuples(st.sampled_from(["", "side", "answer"]), st.none() | st.tuples(WORDS, WORDS, WORDS), WORDS),
+    reply=st.none() | WORDS,
+    refused=st.booleans(),
+    owner=WORDS,
+    until=st.integers(0, NOW),
+    claims=st.integers(0, 3),
+)
+
+
+@st.composite
+def records(draw: Any) -> Record:
+    rec = Record(
+        owner=draw(WORDS),
+        until=draw(st.integers(0, NOW)),
+        claims=draw(st.integers(0, 4)),
+        turn=draw(WORDS),
+        side=draw(st.none() | st.integers(0, 3)),
+        shown=draw(st.none() | TIMES),
+        standing=draw(
+            st.none()
+            | st.builds(
+                Standing,
+                st.integers(0, 10**6) | st.just(math.inf),
+                st.lists(WORDS, max_size=2).map(tuple),
+                st.lists(WORDS, max_size=2).map(tuple),
+            )
+        ),
+        watermark=draw(st.integers(-1, 2**31)),
+        count=draw(st.integers(0, 9)),
+        journal=draw(st.lists(WORDS, max_size=4)),
+    )
+    seen = sorted(draw(st.lists(SEEN, max_size=4)), key=lambda s: (s.at, s.created, s.id))
+    rec.seen = {s.id: s for s in seen}
+    for number in draw(st.lists(st.integers(1, 9), max_size=3)):
+        rec.unread[number] = Unread(number, draw(WORDS), draw(WORDS), draw(st.booleans()), draw(TIMES))
+    rec.unread = dict(sorted(rec.unread.items()))
+    rec.data = draw(st.dictionaries(WORDS, st.builds(Datum, WORDS | st.integers(), st.none() | TIMES), max_size=3))
+    return rec
+
+
+@given(records())
+def test_what_is_kept_is_what_is_read(rec: Record) -> None:
+    rec.seen = dict(sorted(rec.seen.items(), key=lambda item: (item[1].at, item[1].created, item[0])))
+    read = record.read(record.fields(rec))
+    assert read == rec
+    assert list(read.seen) == list(rec.seen)
+
+
+@given(records(), records())
+def test_a_write_of_what_changed_makes_one_record_of_the_other(before: Record, after: Record) -> None:
+    kept = record.fields(before)
+    put, drop = record.changes(before, after)
+    assert not set(put) & set(drop)
+    for name in drop:
+        del kept[name]
+    kept.update(put)
+    assert record.read(kept) == record.read(record.fields(after))
+
+
+@given(records())
+def test_nothing_is_written_where_nothing_changed(rec: Record) -> None:
+    put, drop = record.changes(rec, rec.copy())
+    assert drop == []
+    assert put.keys() <= {"h"}
+
+
+def test_a_record_of_a_newer_version_is_left_alone() -> None:
+    with pytest.raises(UnknownFormat):
+        record.read({"h": "[99]"})
+
+
+def arrival(id: str, created: int = 1_790_000_000, state: str = "queued", **more: Any) -> Arrival:
+    return Arrival(id, created, state, ("", None, "x"), **more)
+
+
+def test_a_look_remembers_the_message_and_claims_the_lease() -> None:
+    rec = Record()
+    assert record.look(rec, NOW, arrival("1"), "w").what == "claimed"
+    assert rec.owner == "w:"
+    assert record.look(rec, NOW + 10, arrival("1"), "v").what == "wait"
+    assert rec.seen["1"].deliveries == 2
+    assert record.look(rec, NOW + record.LEASE, arrival("1"), "v", first=False).what == "claimed"
+    assert rec.claims == 2
+
+
+def test_two_messages_of_one_millisecond_keep_their_order() -> None:
+    rec = Record()
+    record.look(rec, NOW, arrival("2"), "w")
+    record.look(rec, NOW, arrival("1"), "w")
+    assert [s.id for s in record.read(record.fields(rec)).queue()] == ["2", "1"]
+
+
+def test_what_is_forgotten_raises_the_watermark_unless_its_clock_was_wrong() -> None:
+    rec = Record()
+    record.look(rec, NOW, arrival("1", state="done"), "w")
+    record.look(rec, NOW, arrival("2", created=5, state="done"), "w")
+    record.look(rec, NOW + record.KEEP + 1_001, arrival("3", created=1_790_000_601), "w")
+    assert list(rec.seen) == ["3"]
+    assert rec.watermark == 1_790_000_000
+    assert record.look(rec, NOW + record.KEEP + 2_000, arrival("1", state="done"), "w").what == "stale"
+
+
+def test_no_more_than_so_many_messages_are_remembered() -> None:
+    rec = Record()
+    for i in range(record.CAP + 20):
+        record.look(rec, NOW + i, arrival(str(i), state="done"), "w")
+    assert len(rec.seen) <= record.CAP + 1
+
+
+def test_an_unread_question_that_nobody_fetched_counts_as_shown_when_it_expired() -> None:
+    rec = Record(standing=Standing(60_000))
+    record.put(rec, NOW, "1", "?", True)
+    record.expire(rec, NOW + record.UNREAD)
+    assert rec.unread == {}
+    assert rec.shown == NOW + record.UNREAD
+
+
+def test_a_record_is_kept_as_long_as_its_longest_part() -> None:
+    rec = Record()
+    assert record.expires(rec, NOW) == NOW + record.LIVES
+    rec.standing, rec.shown = Standing(10 * record.LIVES), NOW
+    assert record.expires(rec, NOW) == NOW + 10 * record.LIVES + record.GRACE
+    rec.standing = Standing(math.inf)
+    assert record.expires(rec, NOW) is None
+    rec.standing = None
+    rec.data["k"] = Datum(1)
+    assert record.expires(rec, NOW) is None
+
+
+def test_owner_and_length_tell_whether_it_is_still_the_same_journal() -> None:
+    rec = Record(owner="w:", journal=["a"])
+    record.name_turn(rec, "m1")
+    assert record.holds(rec, "w:m1", 1)
+    assert not record.holds(rec, "w:m1", 2)
+    record.end_turn(rec)
+    assert not record.holds(rec, "w:m1", 1)

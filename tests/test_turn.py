@@ -1,0 +1,487 @@
+"""Deliveries and turns: what a worker's death costs, and what it never costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from talk import Chat, Crash, World
+from wechat import Bot, ClickEvent, Message, TextMessage, Turn, again, ask, journal, recall, remember, say, step, turn
+from wechat.attempt import Delivery
+from wechat.replay import Machine
+
+
+@step
+def reserve(what: str, *, idempotency_key: str = "") -> str:
+    return f"{what}#{idempotency_key[:4]}"
+
+
+@step
+def charge(amount: int) -> int:
+    return amount * 100
+
+
+def order(message: Any) -> Any:
+    what = yield ask.text("what?")
+    number = yield reserve(what)
+    count = yield ask.number(f"{number}: how many?", 1, 9)
+    cents = yield charge(count)
+    visits = yield recall("orders", 0)
+    yield remember("orders", visits + 1)
+    return f"{cents} cents, order {visits + 1}"
+
+
+@step
+def points(openid: str) -> int:
+    return 77
+
+
+def my_points(event: Any) -> Any:
+    return f"{(yield points(event.openid))} points"
+
+
+def make_bot() -> Bot:
+    bot = Bot("token", store="memory://")
+    bot.text("order")(order)
+    bot.click("POINTS")(my_points)
+    return bot
+
+
+# ---- a worker that dies ---------------------------------------------------------------------------------------------
+
+
+def push_as_wechat(chat: Chat, message: Message) -> Any:
+    """Three pushes, five seconds apart, until one is answered; then the user fetches what is left."""
+    for _ in range(3):
+        said = None
+        try:
+            said = chat.world.deliver(message)
+        except Crash:
+            chat.world.crash_before = lambda effect: False
+            chat.world.revive()
+        if said is not None:
+            return said
+        chat.world.now += 5_000
+    return None
+
+
+def ledger(chat: Chat) -> Counter[str]:
+    """Which steps began, by what they are the step of."""
+    begun: Counter[str] = Counter()
+
+    def spy(name: str, function: Any) -> Any:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            begun[f"{name} {kwargs.get('idempotency_key', args)}"] += 1
+            return function(*args, **kwargs)
+
+        return called
+
+    for each in (reserve, charge, points):
+        chat.world.stand_ins[each.name] = spy(each.name, each.function)
+    return begun
+
+
+def crash_at(world: World, number: int) -> None:
+    """The worker dies before its `number`-th effect from now."""
+    count = iter(range(number, -1, -1))
+    world.crash_before = lambda effect: next(count, -1) == 0
+
+
+def script(chat: Chat) -> list[Any]:
+    return [chat.text("order"), chat.text("pears"), None, chat.text("3")]
+
+
+@pytest.mark.parametrize("point", range(40))
+def test_wherever_the_worker_dies_the_order_is_placed_once(point: int) -> None:
+    chat = Chat(make_bot())
+    begun = ledger(chat)
+    recorded: Counter[str] = Counter()
+    chat.world.after_write = lambda rec: recorded.update(
+        entry.name for entry in map(journal.decode, rec.journal[-1:]) if isinstance(entry, journal.Result)
+    )
+    crash_at(chat.world, point)
+    said = []
+    for message in script(chat):
+        message = message or ClickEvent(event="click", key="POINTS", **chat._common())
+        said.append(push_as_wechat(chat, message))
+        chat.world.now += 2_000
+    died = sum(begun.values()) > len(begun)
+    key = next(name for name in begun if name.startswith("reserve"))[8:]
+    assert said == [
+        "what?",
+        f"pears#{key[:4]}: how many?",
+        f"77 points\n刚才问您：pears#{key[:4]}: how many?",
+        "300 cents, order 1",
+    ]
+    assert len(begun) == 3
+    assert all(count <= (2 if died else 1) for count in begun.values())
+    assert chat.record.data["orders"].value == 1
+    assert chat.record.journal == []
+
+
+def test_a_step_whose_result_is_on_record_never_runs_again() -> None:
+    """A menu click with a step comes in mid-form; the worker dies between step and reply."""
+    chat = Chat(make_bot())
+    begun = ledger(chat)
+    two_steps = Bot("token", store="memory://")
+    two_steps.text("order")(order)
+
+    def click(event: Any) -> Any:
+        first = yield points(event.openid)
+        second = yield charge(first)
+        return f"{second}"
+
+    two_steps.click("POINTS")(click)
+    chat.bot = chat.world.bot = two_steps
+    chat.say("order")
+    crashed = []
+
+    def after_points_is_recorded(rec: Any) -> None:
+        if not crashed and rec.journal and isinstance(journal.decode(rec.journal[-1]), journal.Result):
+            crashed.append(True)
+            raise Crash
+
+    chat.world.after_write = after_points_is_recorded
+    with pytest.raises(Crash):
+        chat.click("POINTS")
+    chat.crash()
+    assert begun["points ('oUser',)"] == 1
+    chat.later(7)
+    assert chat.say("pears").endswith(
+        "how many?\n还有 1 条 继续"
+    )  # a living worker takes over, and then the form's answer
+    assert begun["points ('oUser',)"] == 1
+    assert chat.say("继续") == "7700\n刚才问您：what?"
+    assert chat.say("3").startswith("300 cents")
+
+
+def test_a_step_that_was_cut_off_runs_again_with_the_same_key() -> None:
+    keys = []
+
+    @step
+    def pay(*, idempotency_key: str = "") -> str:
+        keys.append(idempotency_key)
+        if len(keys) == 1:
+            raise Crash
+        return "paid"
+
+    def paying(message: Any) -> Any:
+        return (yield pay())
+
+    bot = Bot("token", store="memory://")
+    bot.text("pay")(paying)
+    chat = Chat(bot)
+    with pytest.raises(Crash):
+        chat.say("pay")
+    chat.crash()
+    chat.later(7)
+    assert chat.again() == "paid"
+    assert keys[0] == keys[1]
+
+
+def test_a_handler_aside_that_died_is_taken_over_by_any_later_look() -> None:
+    runs = []
+
+    def click(event: Any) -> str:
+        runs.append(1)
+        if len(runs) == 1:
+            raise Crash
+        return "clicked"
+
+    bot = make_bot()
+    bot.click("A")(click)
+    chat = Chat(bot)
+    with pytest.raises(Crash):
+        chat.click("A")
+    chat.crash()
+    chat.later(7)
+    chat.say("order")
+    chat.world.settle()
+    assert len(runs) == 2
+    assert chat.say("继续") == "clicked"
+
+
+def test_who_dies_again_and_again_is_quarantined_with_one_apology() -> None:
+    def deadly(message: Any) -> Any:
+        yield killer()
+
+    @step
+    def killer() -> None:
+        raise Crash
+
+    bot = make_bot()
+    bot.text("deadly")(deadly)
+    chat = Chat(bot)
+    message = chat.text("deadly")
+    for _ in range(4):
+        with pytest.raises(Crash):
+            chat.send(message)
+        chat.crash()
+        chat.later(7)
+    assert chat.send(message) == "抱歉，出错了，请稍后再试。"
+    assert chat.outcomes == ["quarantined"]
+    assert chat.say("order") == "what?"
+
+
+# ---- leases ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_long_step_keeps_its_lease_by_signs_of_life() -> None:
+    chat = Chat(make_bot())
+    begun = ledger(chat)
+    chat.world.durations["reserve"] = 30_000
+    chat.say("order")
+    message = chat.text("pears")
+    assert chat.send(message) == "…"
+    assert chat.send(message) == "…"
+    chat.world.settle()
+    assert sum(begun.values()) == 1
+    assert chat.say("继续").endswith("how many?")
+    assert chat.say("3") == "300 cents, order 1"
+
+
+def test_every_delivery_of_a_message_joins_its_turn() -> None:
+    chat = Chat(make_bot())
+    chat.world.durations["reserve"] = 7_000
+    chat.say("order")
+    message = chat.text("pears")
+    assert chat.send(message) == "…"
+    assert chat.send(message).endswith("how many?")
+    assert chat.send(message).endswith("how many?")
+
+
+def test_the_last_delivery_says_that_it_is_being_thought_about() -> None:
+    chat = Chat(make_bot())
+    chat.world.durations["reserve"] = 20_000
+    chat.say("order")
+    message = chat.text("pears")
+    assert [chat.send(message) for _ in range(3)] == ["…", "…", "正在思考… 继续"]
+    assert chat.send(message) == "正在思考… 继续"
+    chat.world.settle()
+    assert chat.say("继续").endswith("how many?")
+
+
+def test_a_step_does_not_begin_when_its_lease_would_run_out_first() -> None:
+    chat = Chat(make_bot())
+    begun = ledger(chat)
+    chat.say("order")
+    real = chat.world.do
+    stalls = iter([7_000])
+
+    def stalled(work: Any, effect: Any) -> Any:
+        chat.world.now += next(stalls, 0)
+        return real(work, effect)
+
+    kept = CARRY[turn.Do]
+    CARRY[turn.Do] = lambda world, work, effect: stalled(work, effect)
+    try:
+        chat.say("pears")
+        chat.world.settle()
+    finally:
+        CARRY[turn.Do] = kept
+    assert sum(begun.values()) == 1
+
+
+def test_messages_are_taken_in_the_order_they_came() -> None:
+    taken = []
+
+    @step
+    def slowly(text: str) -> str:
+        taken.append(text)
+        return text
+
+    def chat_on(message: Any, n: int = 0) -> Any:
+        yield slowly(message.text)
+        return again(f"{message.text} {n}", n=n + 1)
+
+    bot = Bot("token", store="memory://")
+    bot.text("chat", busy="queue")(chat_on)
+    chat = Chat(bot)
+    chat.world.durations["slowly"] = 2_500
+    chat.say("chat")
+    works = []
+    for text in ("a", "b", "c"):
+        message = chat.text(text)
+        delivery = Delivery(message, chat.world.now)
+        works.append(chat.world.spawn(chat.key, turn.deliver(bot.conduct(message), delivery, text, chat.world.now)))
+        chat.world.run(lambda: not chat.world.ready)
+        chat.world.now += 200
+    chat.world.settle()
+    assert taken == ["chat", "a", "b", "c"]
+    assert [work.value for work in works][:1] == ["a 1"]
+
+
+def test_the_sixth_message_that_waits_is_told_so() -> None:
+    chat = Chat(make_bot())
+    chat.world.durations["reserve"] = 60_000
+    chat.say("order")
+    messages = [chat.text(str(i)) for i in range(7)]
+    works = []
+    for message in messages:
+        delivery = Delivery(message, chat.world.now)
+        generator = turn.deliver(chat.bot.conduct(message), delivery, message.id, chat.world.now)
+        works.append(chat.world.spawn(chat.key, generator))
+        while chat.world.ready:
+            chat.world.step(*chat.world.ready.popleft())
+    assert [work.value for work in works if work.done] == ["消息太多，这条没有收下，请稍后再发。"]
+
+
+# ---- round trips ----------------------------------------------------------------------------------------------------
+
+
+def test_a_hot_plain_turn_costs_one_round_trip_and_a_cold_one_two() -> None:
+    def plain(message: Any) -> Any:
+        while True:
+            yield "?"
+
+    bot = Bot("token", store="memory://")
+    bot.text("plain")(plain)
+    chat = Chat(bot)
+
+    def trips(say: str) -> int:
+        before = chat.world.trips
+        chat.say(say)
+        return chat.world.trips - before
+
+    assert trips("plain") == 2
+    assert trips("a") == 1
+    chat.crash()
+    assert trips("b") == 2
+    assert trips("c") == 1
+
+
+def test_a_turn_with_steps_costs_one_round_trip_more_for_each() -> None:
+    def steps(message: Any) -> Any:
+        yield "?"
+        for _ in range(3):
+            yield charge(1)
+        return "done"
+
+    bot = Bot("token", store="memory://")
+    bot.text("steps")(steps)
+    chat = Chat(bot)
+    chat.say("steps")
+    before = chat.world.trips
+    assert chat.say("x") == "done"
+    assert chat.world.trips - before == 4
+
+
+def test_a_stale_hot_conversation_costs_as_much_as_a_cold_one() -> None:
+    chat = Chat(make_bot())
+    chat.say("order")
+    _, fields, expires = chat.world.kept[chat.key]
+    chat.world.kept[chat.key] = ("another", fields, expires)
+    before = chat.world.trips
+    assert chat.say("pears").endswith("how many?")
+    assert chat.world.trips - before == 3
+
+
+# ---- what is kept ---------------------------------------------------------------------------------------------------
+
+
+def test_an_ended_conversation_keeps_the_messages_seen_and_no_journal() -> None:
+    chat = Chat(make_bot())
+    for text in ("order", "pears", "3"):
+        chat.say(text)
+    assert chat.record.journal == []
+    assert list(chat.record.seen) == ["oUser1", "oUser2", "oUser3"]
+    assert chat.record.standing is None
+
+
+def test_a_record_outlives_its_last_message_by_a_day_and_its_data_for_ever() -> None:
+    def asks(message: Any) -> Any:
+        yield "?"
+
+    bot = make_bot()
+    bot.text("asks")(asks)
+    chat = Chat(bot)
+    chat.say("asks")
+    assert chat.world.kept[chat.key][2] == chat.record.seen["oUser1"].at + 86_400_000
+    for text in ("x", "order", "pears", "3"):
+        chat.say(text)
+    assert chat.world.kept[chat.key][2] is None
+
+
+def test_a_waiting_conversation_keeps_every_field_short() -> None:
+    def plain(message: TextMessage) -> Any:
+        total = 0
+        for _ in range(5):
+            total += int((yield f"{total}?"))
+
+    bot = Bot("token", store="memory://")
+    bot.text("累加器")(plain)
+    chat = Chat(bot, user="oAbCdEfGhIjKlMnOpQrStUvWxYz0")
+    chat.count = 24_000_000_000_000_000
+    for text in ("累加器", "1", "2"):
+        message = chat.text(text)
+        chat.send(
+            TextMessage(
+                text=text, id=message.id[28:], openid=message.openid, account=message.account, time=message.time
+            )
+        )
+    fields = chat.world.kept[chat.key][1]
+    long = {name: len(text.encode()) for name, text in fields.items() if len(text.encode()) > 64}
+    assert set(long) <= {"0"}, long  # the beginning names its dialog and route
+
+
+def test_a_dialog_that_diverged_in_a_turn_ends_with_one_sentence_and_is_not_routed_again() -> None:
+    chat = Chat(make_bot())
+    chat.say("order")
+    message = chat.text("pears")
+
+    def dies(effect: Any) -> bool:
+        return isinstance(effect, turn.Do)
+
+    chat.world.crash_before = dies
+    with pytest.raises(Crash):
+        chat.send(message)
+    chat.crash()
+    chat.world.crash_before = lambda effect: False
+
+    def changed(message: Any) -> Any:
+        yield "what?"
+        yield charge(1)
+        yield "?"
+
+    bot = Bot("token", store="memory://")
+    bot.text("order", name="order")(changed)
+    chat.bot = chat.world.bot = bot
+    chat.later(7)
+    # the journal has no result yet, so the new code's step is as good as the old one's
+    assert chat.send(message) == "?"
+
+
+def test_reports_name_dialog_outcome_and_deliveries() -> None:
+    chat = Chat(make_bot())
+    chat.say("order")
+    report: Turn = chat.world.turns[0]
+    assert (report.dialog, report.outcome, report.deliveries, report.reply) == ("order", "asked", 1, "what?")
+    assert report.message.text == "order"
+
+
+def test_say_before_a_step_is_said_with_what_follows_it() -> None:
+    def talks(message: Any) -> Any:
+        yield say("one moment")
+        cents = yield charge(1)
+        return f"{cents}"
+
+    bot = Bot("token", store="memory://")
+    bot.text("talks")(talks)
+    chat = Chat(bot)
+    assert chat.say("talks") == "one moment\n100"
+
+
+def test_a_machine_is_never_used_on_another_record_than_its_own() -> None:
+    """Where a write is refused, the dialog is replayed from what is there: nothing of the lost try is left."""
+    chat = Chat(make_bot())
+    chat.say("order")
+    kept: turn.Keep = chat.world.hot[chat.key]
+    assert isinstance(kept.machine, Machine)
+    other = Chat(chat.bot, world=chat.world)
+    other.count = 10
+    chat.crash()
+    other.say("apples")
+    chat.world.hot[chat.key] = kept
+    assert chat.say("2") == "200 cents, order 1"

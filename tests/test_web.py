@@ -1,0 +1,535 @@
+"""One request in, one response out: `respond`, on a stand-in for a bot, and the three adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta, timezone, tzinfo
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+from wsgiref.validate import validator
+
+import flask
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wechat import crypto, receive, reply
+from wechat.errors import BadMessage, StoreUnreachable
+from wechat.texts import CHINESE, ENGLISH, Texts
+from wechat.web import METHODS, MOST, Answers, Request, Response, asgi, drawn, query, respond, wsgi
+from wechat.web.flask import view
+
+T = TypeVar("T")
+
+TOKEN, APPID = "token", "wx1234567890"
+NEW, OLD, FOREIGN = (crypto.Cipher(letter * 43, APPID, TOKEN) for letter in "abc")
+SECRET = "谁也不该在日志里看到这句话"
+
+
+@dataclass(frozen=True)
+class Settings:
+    token: str = TOKEN
+    ciphers: tuple[crypto.Cipher, ...] = ()
+    plaintext: bool = False
+    texts: Texts | Callable[[receive.Message], Texts] = CHINESE
+    timezone: tzinfo = timezone(timedelta(hours=8))
+
+
+@dataclass
+class Parrot:
+    """All that `respond` knows of a bot."""
+
+    settings: Settings = field(default_factory=Settings)
+    says: Callable[[receive.Message], reply.Reply | None] = lambda message: reply.Text(message.text)
+    heard: list[receive.Message] = field(default_factory=list)
+    closed: int = 0
+
+    async def deliver(self, message: receive.Message) -> reply.Reply | None:
+        self.heard.append(message)
+        return self.says(message)
+
+    def wait(self, work: Coroutine[Any, Any, T], /) -> T:
+        return asyncio.run(work)
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+def safe(*ciphers: crypto.Cipher, **more: Any) -> Parrot:
+    return Parrot(Settings(ciphers=ciphers, **more))
+
+
+def ask(bot: Answers, request: Request) -> Response:
+    return asyncio.run(respond(bot, request))
+
+
+def xml(content: str = "你好") -> bytes:
+    return (
+        "<xml><ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[me]]></FromUserName><CreateTime>1700000000"
+        "</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA["
+        f"{content}]]></Content><MsgId>1</MsgId></xml>"
+    ).encode()
+
+
+def signed(**more: str) -> dict[str, str]:
+    return {"signature": crypto.signature(TOKEN, "1700000000", "42"), "timestamp": "1700000000", "nonce": "42", **more}
+
+
+def plain(body: bytes | None = None) -> Request:
+    return Request("POST", signed(), body=xml() if body is None else body)
+
+
+def sealed(cipher: crypto.Cipher, body: bytes | None = None, **more: str) -> Request:
+    """As the safe mode pushes it; without ``signature``, which there does not count."""
+    encrypted = cipher.encrypt(xml() if body is None else body)
+    mark = crypto.signature(TOKEN, "1700000000", "42", encrypted)
+    given = {"timestamp": "1700000000", "nonce": "42", "encrypt_type": "aes", "msg_signature": mark} | more
+    envelope = f"<xml><ToUserName>gh_1</ToUserName><Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>"
+    return Request("POST", given, body=envelope.encode())
+
+
+def unsealed(cipher: crypto.Cipher, response: Response) -> dict[str, Any]:
+    came = receive.fields(response.body)
+    return receive.fields(
+        cipher.open(
+            came["Encrypt"], msg_signature=came["MsgSignature"], timestamp=came["TimeStamp"], nonce=came["Nonce"]
+        )
+    )
+
+
+def without(request: Request, name: str) -> Request:
+    left = {key: value for key, value in request.query.items() if key != name}
+    return Request(request.method, left, request.headers, request.body)
+
+
+# ---- GET ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_access_check_gets_its_echostr_back_as_it_is() -> None:
+    response = ask(Parrot(), Request("GET", signed(echostr="5927 + 一")))
+    assert (response.status, response.body) == (200, "5927 + 一".encode())
+
+
+def test_the_echo_is_never_a_page() -> None:
+    """The signature does not cover it: whoever saw one signed address could otherwise serve a script from it."""
+    headers = ask(Parrot(), Request("GET", signed(echostr="<script>"))).headers
+    assert headers["content-type"] == "text/plain; charset=utf-8"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("name", ["signature", "timestamp", "nonce"])
+def test_an_access_check_without_one_of_its_parts_is_refused(name: str) -> None:
+    response = ask(Parrot(), without(Request("GET", signed(echostr="5927")), name))
+    assert response.status == 403
+    assert b"5927" not in response.body
+
+
+@pytest.mark.parametrize("wrong", ["", "0" * 40, "签名", "\udc80"])
+def test_an_access_check_with_a_wrong_signature_is_refused(wrong: str) -> None:
+    assert ask(Parrot(), Request("GET", signed(echostr="5927", signature=wrong))).status == 403
+
+
+def test_the_access_check_is_in_clear_in_the_safe_mode_too() -> None:
+    assert ask(safe(NEW), Request("GET", signed(echostr="5927"))).body == b"5927"
+
+
+def test_a_visitor_is_told_what_this_address_is_for() -> None:
+    response = ask(Parrot(), Request("GET"))
+    assert response.status == 403
+    assert "服务器配置" in response.body.decode()
+
+
+# ---- POST, in clear -------------------------------------------------------------------------------------------------
+
+
+def test_a_reply_goes_back_to_whoever_wrote() -> None:
+    response = ask(Parrot(), plain())
+    came = receive.fields(response.body)
+    assert response.status == 200
+    assert response.headers["content-type"] == "application/xml; charset=utf-8"
+    assert (came["ToUserName"], came["FromUserName"], came["Content"]) == ("me", "gh_1", "你好")
+
+
+def test_no_reply_is_success() -> None:
+    response = ask(Parrot(says=lambda message: None), plain())
+    assert (response.status, response.body) == (200, b"success")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_the_length_of_every_body_is_given() -> None:
+    for request in (plain(), plain(b"?"), Request("PUT"), Request("GET")):
+        response = ask(Parrot(), request)
+        assert response.headers["content-length"] == str(len(response.body))
+
+
+def test_times_are_told_in_the_time_zone_of_the_bot() -> None:
+    bot = Parrot()
+    ask(bot, plain())
+    assert bot.heard[0].time.isoformat() == "2023-11-15T06:13:20+08:00"
+
+
+@pytest.mark.parametrize("name", ["signature", "timestamp", "nonce"])
+def test_a_push_that_is_not_signed_reaches_no_bot(name: str) -> None:
+    bot = Parrot()
+    assert ask(bot, without(plain(), name)).status == 403
+    assert bot.heard == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\x00\xff",
+        b"{}",
+        b"<xml/>",
+        b"<xml>",
+        b'<?xml version="1.0" encoding="no-such"?><xml/>',
+        xml().replace(b"FromUserName", b"From"),
+        b"<!DOCTYPE xml [<!ENTITY a 'b'>]>" + xml(),
+    ],
+)
+def test_what_is_no_message_is_refused(body: bytes) -> None:
+    bot = Parrot()
+    assert ask(bot, plain(body)).status == 400
+    assert bot.heard == []
+
+
+def test_a_body_may_be_as_large_as_the_limit_and_no_larger() -> None:
+    exact = xml("a" * (MOST - len(xml(""))))
+    assert ask(Parrot(), plain(exact)).status == 200
+    assert ask(Parrot(), plain(exact + b" ")).status == 413
+    assert ask(safe(NEW), sealed(NEW, exact)).status == 413
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "get", ""])
+def test_other_methods_are_told_which_there_are(method: str) -> None:
+    response = ask(Parrot(), Request(method, signed(), body=xml()))
+    assert (response.status, response.headers["allow"]) == (405, "GET, POST")
+
+
+# ---- POST, encrypted ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cipher", [NEW, OLD])
+def test_an_encrypted_push_is_answered_with_the_key_that_opened_it(cipher: crypto.Cipher) -> None:
+    response = ask(safe(NEW, OLD), sealed(cipher))
+    assert response.status == 200
+    assert unsealed(cipher, response)["Content"] == "你好"
+
+
+def test_every_reply_is_sealed_anew() -> None:
+    bot, request = safe(NEW), sealed(NEW)
+    assert receive.fields(ask(bot, request).body)["Nonce"] != receive.fields(ask(bot, request).body)["Nonce"]
+
+
+def test_no_reply_to_an_encrypted_push_is_success_in_clear() -> None:
+    bot = safe(NEW)
+    bot.says = lambda message: None
+    assert ask(bot, sealed(NEW)).body == b"success"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        sealed(FOREIGN),
+        sealed(NEW, msg_signature="0" * 40),
+        sealed(NEW, nonce="43"),
+        without(sealed(NEW), "msg_signature"),
+        without(sealed(NEW, **signed()), "msg_signature"),
+        Request("POST", sealed(NEW).query, body=sealed(NEW).body),
+        Request("POST", signed(encrypt_type="aes"), body=xml()),
+        plain(),
+    ],
+    ids=["foreign key", "forged", "moved", "unsigned", "signed as in plain mode", "another's", "in clear", "plain"],
+)
+def test_what_no_key_opens_reaches_no_bot(request_: Request) -> None:
+    bot = safe(NEW, OLD)
+    assert ask(bot, request_).status == 403
+    assert bot.heard == []
+
+
+def test_every_refusal_says_the_same() -> None:
+    """Which check failed would tell a forger how far he came."""
+    refused = [sealed(FOREIGN), sealed(NEW, msg_signature="0" * 40), plain(), Request("POST", body=xml())]
+    assert len({ask(safe(NEW), request).body for request in refused}) == 1
+
+
+def test_an_encrypted_push_without_a_key_is_refused_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    assert ask(Parrot(), sealed(NEW)).status == 403
+    assert "aes_key" in caplog.text
+
+
+def test_a_plain_push_beside_a_key_is_taken_where_the_bot_says_so() -> None:
+    response = ask(safe(NEW, plaintext=True), plain())
+    assert receive.fields(response.body)["Content"] == "你好"
+
+
+# ---- what goes wrong inside -----------------------------------------------------------------------------------------
+
+
+def failing(error: Exception, **settings: Any) -> Parrot:
+    def says(message: receive.Message) -> reply.Reply | None:
+        raise error
+
+    return Parrot(Settings(**settings), says)
+
+
+@pytest.mark.parametrize("error", [StoreUnreachable("it does not answer"), RuntimeError(SECRET)])
+def test_where_the_bot_fails_the_user_gets_one_sentence_and_the_log_the_rest(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = ask(failing(error), plain())
+    assert (response.status, receive.fields(response.body)["Content"]) == (200, CHINESE.failed)
+    assert "Traceback" in caplog.text
+    assert b"Traceback" not in response.body
+
+
+def test_the_sentence_is_in_the_words_of_the_bot_and_sealed_like_any_other() -> None:
+    bot = failing(RuntimeError(), ciphers=(NEW,), texts=lambda message: ENGLISH)
+    assert unsealed(NEW, ask(bot, sealed(NEW)))["Content"] == ENGLISH.failed
+
+
+def test_the_sentence_is_there_even_where_the_words_fail() -> None:
+    def texts(message: receive.Message) -> Texts:
+        raise KeyError(message.openid)
+
+    assert receive.fields(ask(failing(RuntimeError(), texts=texts), plain()).body)["Content"] == CHINESE.failed
+
+
+def test_a_push_that_the_bot_itself_refuses_is_no_failure() -> None:
+    assert ask(failing(BadMessage("of another account")), plain()).status == 400
+
+
+def test_a_bug_of_ours_leaves_no_trace_outside(caplog: pytest.LogCaptureFixture) -> None:
+    class Unheard(reply.Reply):
+        """Of a kind that nobody can format."""
+
+    response = ask(Parrot(says=lambda message: Unheard()), plain())
+    assert (response.status, response.body) == (500, b"Something went wrong.")
+    assert "Traceback" in caplog.text
+
+
+def test_what_cancels_a_delivery_goes_through() -> None:
+    def says(message: receive.Message) -> reply.Reply | None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        ask(Parrot(says=says), plain())
+
+
+def test_the_log_never_holds_what_people_wrote(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    body = xml(SECRET)
+    for request in (
+        plain(body),
+        sealed(NEW, body),
+        sealed(FOREIGN, body),
+        Request("POST", body=body),
+        plain(body[:-3]),
+    ):
+        for bot in (Parrot(), safe(NEW), failing(StoreUnreachable("gone"))):
+            ask(bot, request)
+    assert caplog.text
+    assert SECRET not in caplog.text
+
+
+names = st.sampled_from(["signature", "timestamp", "nonce", "msg_signature", "encrypt_type", "echostr", "x"])
+pieces = st.sampled_from(
+    ["<xml>", "</xml>", "<Encrypt>", "<![CDATA[", "]]>", "<MsgType>text", "&amp;", "<!DOCTYPE a>", "="]
+)
+bodies = st.binary(max_size=200) | st.lists(pieces | st.text(max_size=9)).map(
+    lambda some: "".join(some).encode("utf-8", "replace")
+)
+
+
+@given(
+    st.sampled_from(["GET", "POST", "PUT", "\n"]), st.dictionaries(names, st.text(max_size=20)), bodies, st.booleans()
+)
+def test_whatever_comes_gets_a_clear_status(method: str, strange: Mapping[str, str], body: bytes, sign: bool) -> None:
+    """P10: no exception, no 500, and no bot hears of what is not signed."""
+    for bot in (Parrot(), safe(NEW)):
+        response = ask(bot, Request(method, {**strange, **(signed() if sign else {})}, body=body))
+        assert response.status in ({200, 400, 403, 405} if sign else {400, 403, 405})
+        assert bot.heard == []
+
+
+# ---- what the adapters share ----------------------------------------------------------------------------------------
+
+
+def test_of_a_key_that_stands_twice_the_first_value_counts() -> None:
+    assert query("a=1&b=&a=2&b=3&c=%E4%BD%A0+x&%ff") == {"a": "1", "b": "", "c": "你 x", "\ufffd": ""}
+
+
+@pytest.mark.parametrize(("length", "most"), [(10, 10), (10**9, MOST + 1), (0, 0), (-1, 0)])
+def test_no_more_is_read_than_shows_that_it_is_too_much(length: int, most: int) -> None:
+    asked: list[int] = []
+
+    def read(size: int) -> bytes:
+        asked.append(size)
+        return bytes(min(size, 4096))
+
+    assert len(drawn(read, length)) == most
+    assert all(0 < size <= MOST + 1 for size in asked)
+
+
+# ---- the adapters ---------------------------------------------------------------------------------------------------
+
+BOTH = {"甲": Parrot(says=lambda message: reply.Text("a")), "b": Parrot(says=lambda message: reply.Text("b"))}
+Exchange = Callable[[str, str, bytes], tuple[int, bytes]]
+
+
+def by_asgi(bots: Any) -> Exchange:
+    async def exchange(method: str, url: str, body: bytes) -> tuple[int, bytes]:
+        transport = httpx.ASGITransport(asgi.app(bots))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            response = await client.request(method, url, content=body)
+            return response.status_code, response.content
+
+    return lambda method, url, body: asyncio.run(exchange(method, url, body))
+
+
+def by_wsgi(bots: Any) -> Exchange:
+    def exchange(method: str, url: str, body: bytes) -> tuple[int, bytes]:
+        transport = httpx.WSGITransport(validator(wsgi.app(bots)))
+        with httpx.Client(transport=transport, base_url="http://test") as client:
+            response = client.request(method, url, content=body)
+            return response.status_code, response.content
+
+    return exchange
+
+
+def by_flask(bot: Any) -> Exchange:
+    def exchange(method: str, url: str, body: bytes) -> tuple[int, bytes]:
+        app = flask.Flask("test")
+        app.add_url_rule("/wechat", view_func=view(bot))
+        response = app.test_client().open(url, method=method, data=body)
+        return response.status_code, response.get_data()
+
+    return exchange
+
+
+adapters = pytest.mark.parametrize("adapter", [by_asgi, by_wsgi, by_flask])
+several = pytest.mark.parametrize("adapter", [by_asgi, by_wsgi])
+
+
+@adapters
+def test_a_message_comes_through_and_its_reply_goes_back(adapter: Callable[[Any], Exchange]) -> None:
+    status, body = adapter(Parrot())("POST", f"/wechat?{urlencode(signed())}&nonce=another", xml())
+    assert (status, receive.fields(body)["Content"]) == (200, "你好")
+
+
+@adapters
+def test_a_refusal_comes_through(adapter: Callable[[Any], Exchange]) -> None:
+    exchange = adapter(Parrot())
+    assert exchange("POST", "/wechat", xml())[0] == 403
+    assert exchange("POST", f"/wechat?{urlencode(signed())}", bytes(MOST + 1))[0] == 413
+    assert exchange("PUT", "/wechat", b"")[0] == 405
+    assert exchange("GET", "/wechat", b"")[0] == 403
+    assert exchange("GET", f"/wechat?{urlencode(signed(echostr='1+一'))}", b"") == (200, "1+一".encode())
+
+
+@adapters
+@pytest.mark.parametrize("path", ["/", "/wechat/", "/wechat/x", "/x/wechat", "/Wechat"])
+def test_only_the_very_path_is_answered(adapter: Callable[[Any], Exchange], path: str) -> None:
+    assert adapter(Parrot())("POST", f"{path}?{urlencode(signed())}", xml())[0] == 404
+
+
+@several
+def test_several_bots_are_told_apart_by_their_names(adapter: Callable[[Any], Exchange]) -> None:
+    exchange = adapter(BOTH)
+    said = [exchange("POST", f"/wechat/{name}?{urlencode(signed())}", xml()) for name in BOTH]
+    assert [receive.fields(body)["Content"] for _, body in said] == ["a", "b"]
+    assert exchange("POST", f"/wechat?{urlencode(signed())}", xml())[0] == 404
+
+
+def test_flask_takes_the_methods_and_the_name_from_the_view() -> None:
+    app = flask.Flask("test")
+    app.add_url_rule("/wechat", view_func=view(Parrot()))
+    (rule,) = (rule for rule in app.url_map.iter_rules() if rule.rule == "/wechat")
+    assert rule.methods is not None
+    assert (rule.endpoint, rule.methods - {"HEAD"}) == ("wechat", set(METHODS))
+
+
+class Socket:
+    """Both ends of an ASGI connection, with what comes in a row."""
+
+    def __init__(self, *events: dict[str, Any]) -> None:
+        self.events, self.sent = list(events), list[Any]()
+
+    async def receive(self) -> dict[str, Any]:
+        return self.events.pop(0)
+
+    async def send(self, event: Any) -> None:
+        self.sent.append(event)
+
+    def run(self, bots: Any, kind: str = "http", **more: Any) -> list[Any]:
+        scope = {"type": kind, "method": "POST", "path": "/wechat", "headers": [], **more}
+        scope["query_string"] = urlencode(signed()).encode()
+        asyncio.run(asgi.app(bots)(scope, self.receive, self.send))
+        return self.sent
+
+
+def piece(body: bytes, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def test_a_body_in_pieces_is_put_together() -> None:
+    sent = Socket(piece(xml()[:100]), piece(b""), piece(xml()[100:], more=False)).run(Parrot())
+    assert [event.get("status") for event in sent] == [200, None]
+
+
+def test_of_a_huge_body_the_rest_is_never_received() -> None:
+    socket = Socket(*[piece(bytes(MOST // 2))] * 9)
+    assert socket.run(Parrot())[0]["status"] == 413
+    assert len(socket.events) == 6
+
+
+def test_whoever_leaves_before_the_body_is_complete_gets_nothing() -> None:
+    bot = Parrot()
+    assert Socket(piece(xml()), {"type": "http.disconnect"}).run(bot) == []
+    assert bot.heard == []
+
+
+def test_a_mounted_application_is_found_below_its_mount() -> None:
+    sent = Socket(piece(xml(), more=False)).run(Parrot(), path="/bots/wechat", root_path="/bots")
+    assert sent[0]["status"] == 200
+
+
+def test_a_websocket_is_closed() -> None:
+    assert Socket({"type": "websocket.connect"}).run(Parrot(), "websocket") == [{"type": "websocket.close"}]
+
+
+def test_bots_are_closed_when_the_server_goes_down_even_where_one_fails() -> None:
+    class Stuck(Parrot):
+        async def aclose(self) -> None:
+            raise StoreUnreachable("gone")
+
+    bot = Parrot()
+    sent = Socket({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}).run({"a": Stuck(), "b": bot}, "lifespan")
+    assert [event["type"] for event in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert bot.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"CONTENT_LENGTH": str(len(xml()))}, 200),
+        ({"wsgi.input_terminated": True}, 200),
+        ({}, 400),
+        ({"CONTENT_LENGTH": ""}, 400),
+        ({"CONTENT_LENGTH": "-1"}, 400),
+        ({"CONTENT_LENGTH": "a lot"}, 400),
+        ({"CONTENT_LENGTH": "9" * 5000}, 200),
+    ],
+)
+def test_a_body_is_read_as_far_as_its_length_says(more: dict[str, Any], status: int) -> None:
+    began: list[str] = []
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/wechat", "QUERY_STRING": urlencode(signed())}
+    list(wsgi.app(Parrot())({**environ, "wsgi.input": io.BytesIO(xml()), **more}, lambda line, _: began.append(line)))
+    assert re.match(str(status), began[0])
