@@ -24,10 +24,10 @@ test: .venv/has-test
 check: .venv/has-check
 	@$(RUN) ruff check
 	@$(RUN) ruff format --check
-	@$(RUN) mypy
+	@$(RUN) mypy src $(wildcard tests/typing)
 
 bench: .venv/has-test
-	@$(RUN) bench $(ARGS)
+	@.venv/bin/python benchmarks/run.py $(ARGS)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,7 +20,7 @@ from anyio.lowlevel import checkpoint
 from wechat import stores
 from wechat.errors import StoreUnreachable, UnknownFormat
 from wechat.stores import Loaded, Patch, Written
-from wechat.stores.sqlite import FORMAT, SQLiteStore
+from wechat.stores.sqlite import _TABLES, FORMAT, SQLiteStore
 
 pytestmark = pytest.mark.anyio
 
@@ -396,15 +396,28 @@ async def test_a_file_locked_for_longer_than_one_waits_can_be_read_and_not_writt
     await store.close()
 
 
-async def test_a_new_file_that_another_process_writes_to_just_now_is_waited_for(path: Path) -> None:
-    store = SQLiteStore(path)
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+async def test_a_new_file_in_which_another_process_makes_the_tables_just_now_is_waited_for(
+    path: Path, journal: str
+) -> None:
+    store, loaded = SQLiteStore(path), anyio.Event()
+
+    async def load() -> None:
+        assert (await store.load("k")).version == ""
+        loaded.set()
+
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(f"PRAGMA journal_mode = {journal}")
         db.execute("BEGIN IMMEDIATE")
-        with anyio.move_on_after(0.05) as waited:
-            await store.load("k")
-        assert waited.cancelled_caught
-        db.execute("COMMIT")
-    assert (await store.load("k")).version == ""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(load)
+            with anyio.move_on_after(0.05):
+                await loaded.wait()
+            assert not loaded.is_set()
+            for statement in _TABLES:
+                db.execute(statement)
+            db.execute("COMMIT")
+    assert loaded.is_set()
     await store.close()
 
 

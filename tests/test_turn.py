@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from talk import Chat, Crash, World
+from talk import CARRY, Chat, Crash, World
 from wechat import Bot, ClickEvent, Message, TextMessage, Turn, again, ask, journal, recall, remember, say, step, turn
 from wechat.attempt import Delivery
 from wechat.replay import Machine

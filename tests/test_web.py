@@ -18,6 +18,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder
 
 from wechat import crypto, receive, reply
 from wechat.errors import BadMessage, StoreUnreachable
@@ -85,7 +86,7 @@ def plain(body: bytes | None = None) -> Request:
     return Request("POST", signed(), body=xml() if body is None else body)
 
 
-def sealed(cipher: crypto.Cipher, body: bytes | None = None, **more: str) -> Request:
+def sealed(cipher: crypto.Cipher, body: bytes | None = None, /, **more: str) -> Request:
     """As the safe mode pushes it; without ``signature``, which there does not count."""
     encrypted = cipher.encrypt(xml() if body is None else body)
     mark = crypto.signature(TOKEN, "1700000000", "42", encrypted)
@@ -306,10 +307,11 @@ def test_a_push_that_the_bot_itself_refuses_is_no_failure() -> None:
     assert ask(failing(BadMessage("of another account")), plain()).status == 400
 
 
-def test_a_bug_of_ours_leaves_no_trace_outside(caplog: pytest.LogCaptureFixture) -> None:
-    class Unheard(reply.Reply):
-        """Of a kind that nobody can format."""
+class Unheard(reply.Reply):
+    """Of a kind that nobody can format."""
 
+
+def test_a_bug_of_ours_leaves_no_trace_outside(caplog: pytest.LogCaptureFixture) -> None:
     response = ask(Parrot(says=lambda message: Unheard()), plain())
     assert (response.status, response.body) == (500, b"Something went wrong.")
     assert "Traceback" in caplog.text
@@ -333,7 +335,7 @@ def test_the_log_never_holds_what_people_wrote(caplog: pytest.LogCaptureFixture)
         Request("POST", body=body),
         plain(body[:-3]),
     ):
-        for bot in (Parrot(), safe(NEW), failing(StoreUnreachable("gone"))):
+        for bot in (Parrot(), safe(NEW), failing(StoreUnreachable("gone")), Parrot(says=lambda message: Unheard())):
             ask(bot, request)
     assert caplog.text
     assert SECRET not in caplog.text
@@ -368,19 +370,16 @@ def test_of_a_key_that_stands_twice_the_first_value_counts() -> None:
 
 @pytest.mark.parametrize(("length", "most"), [(10, 10), (10**9, MOST + 1), (0, 0), (-1, 0)])
 def test_no_more_is_read_than_shows_that_it_is_too_much(length: int, most: int) -> None:
-    asked: list[int] = []
-
     def read(size: int) -> bytes:
-        asked.append(size)
+        assert 0 < size <= MOST + 1
         return bytes(min(size, 4096))
 
     assert len(drawn(read, length)) == most
-    assert all(0 < size <= MOST + 1 for size in asked)
 
 
 # ---- the adapters ---------------------------------------------------------------------------------------------------
 
-BOTH = {"甲": Parrot(says=lambda message: reply.Text("a")), "b": Parrot(says=lambda message: reply.Text("b"))}
+BOTH = {"a": Parrot(says=lambda message: reply.Text("a")), "b": Parrot(says=lambda message: reply.Text("b"))}
 Exchange = Callable[[str, str, bytes], tuple[int, bytes]]
 
 
@@ -404,11 +403,15 @@ def by_wsgi(bots: Any) -> Exchange:
     return exchange
 
 
+def flask_app(bot: Any) -> flask.Flask:
+    app = flask.Flask("test")
+    app.add_url_rule("/wechat", view_func=view(bot))
+    return app
+
+
 def by_flask(bot: Any) -> Exchange:
     def exchange(method: str, url: str, body: bytes) -> tuple[int, bytes]:
-        app = flask.Flask("test")
-        app.add_url_rule("/wechat", view_func=view(bot))
-        response = app.test_client().open(url, method=method, data=body)
+        response = flask_app(bot).test_client().open(url, method=method, data=body)
         return response.status_code, response.get_data()
 
     return exchange
@@ -430,6 +433,7 @@ def test_a_refusal_comes_through(adapter: Callable[[Any], Exchange]) -> None:
     assert exchange("POST", "/wechat", xml())[0] == 403
     assert exchange("POST", f"/wechat?{urlencode(signed())}", bytes(MOST + 1))[0] == 413
     assert exchange("PUT", "/wechat", b"")[0] == 405
+    assert exchange("OPTIONS", "/wechat", b"")[0] == 405
     assert exchange("GET", "/wechat", b"")[0] == 403
     assert exchange("GET", f"/wechat?{urlencode(signed(echostr='1+一'))}", b"") == (200, "1+一".encode())
 
@@ -449,9 +453,7 @@ def test_several_bots_are_told_apart_by_their_names(adapter: Callable[[Any], Exc
 
 
 def test_flask_takes_the_methods_and_the_name_from_the_view() -> None:
-    app = flask.Flask("test")
-    app.add_url_rule("/wechat", view_func=view(Parrot()))
-    (rule,) = (rule for rule in app.url_map.iter_rules() if rule.rule == "/wechat")
+    (rule,) = (rule for rule in flask_app(Parrot()).url_map.iter_rules() if rule.rule == "/wechat")
     assert rule.methods is not None
     assert (rule.endpoint, rule.methods - {"HEAD"}) == ("wechat", set(METHODS))
 
@@ -533,3 +535,37 @@ def test_a_body_is_read_as_far_as_its_length_says(more: dict[str, Any], status: 
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/wechat", "QUERY_STRING": urlencode(signed())}
     list(wsgi.app(Parrot())({**environ, "wsgi.input": io.BytesIO(xml()), **more}, lambda line, _: began.append(line)))
     assert re.match(str(status), began[0])
+
+
+class Endless(io.RawIOBase):
+    """A body that has no end; how much of it was read is its position."""
+
+    position = 0
+
+    def read(self, size: int = -1) -> bytes:
+        assert size >= 0
+        self.position += size
+        return bytes(size)
+
+    def readinto(self, buffer: Any) -> int:
+        self.position += len(buffer)
+        return len(buffer)
+
+
+@pytest.mark.parametrize("application", [wsgi.app(Parrot()), flask_app(Parrot())])
+def test_of_a_huge_body_the_rest_is_never_read(application: wsgi.App) -> None:
+    began: list[str] = []
+    body = Endless()
+    environ = EnvironBuilder(path="/wechat", method="POST", query_string=signed()).get_environ()
+    environ |= {"wsgi.input": body, "CONTENT_LENGTH": str(10**12)}
+    list(application(environ, lambda line, *_: began.append(line)))
+    assert began[0].startswith("413")
+    assert body.position <= 2 * MOST
+
+
+@pytest.mark.parametrize(("path", "status"), [("/wechat/甲".encode().decode("latin-1"), "403"), ("/wechat/甲", "404")])
+def test_a_path_is_read_as_wsgi_hands_it_over(path: str, status: str) -> None:
+    began: list[str] = []
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": path, "wsgi.input": io.BytesIO()}
+    list(wsgi.app({"甲": Parrot()})(environ, lambda line, _: began.append(line)))
+    assert began[0].startswith(status)

@@ -21,8 +21,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-import anyio
-import anyio.from_thread
 import anyio.to_thread
 
 from . import turn
@@ -56,7 +54,6 @@ class Home:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
-        self._portal: Any = None
 
     def alive(self) -> bool:
         """Whether the loop still runs, and in this process."""
@@ -86,17 +83,15 @@ class Home:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop, self._pid, self._portal = loop, os.getpid(), None
+        self._loop, self._pid = loop, os.getpid()
 
     def _open_portal(self) -> None:
-        opened = anyio.from_thread.start_blocking_portal("asyncio", name="wechat-dialog")
-        portal = opened.__enter__()  # for the life of the process; its thread is a daemon
-        self._settle(portal.call(_this_loop))
-        self._portal = opened
-
-
-async def _this_loop() -> asyncio.AbstractEventLoop:
-    return asyncio.get_running_loop()
+        """A loop on a thread of its own, for the life of the process: a daemon, so nobody has to close it."""
+        loop, running = asyncio.new_event_loop(), threading.Event()
+        loop.call_soon(running.set)
+        threading.Thread(target=loop.run_forever, name="wechat-dialog", daemon=True).start()
+        running.wait()
+        self._settle(loop)
 
 
 class Runtime:
@@ -129,25 +124,30 @@ class Runtime:
     async def deliver(self, conduct: Conduct, key: str, message: Any) -> Any:
         """The reply that this delivery of `message` carries, encoded; None where it has none of its own (too late, superseded)."""
         self._after_fork()
-        held = Held(Delivery(message, self.now()))
+        held = Held(Delivery(message, self.now()), asyncio.get_running_loop().create_future())
         waiting = self._open.setdefault((key, message.id), [])
         waiting.append(held)
         owner = secrets.token_urlsafe(6)
         work = turn.deliver(conduct, held.delivery, owner, self.now(), self._hot.pop(key, None))
-        try:
-            said = await asyncio.shield(self._spawn(Drive(self, conduct, key).run(work)))
+        task = self._spawn(Drive(self, conduct, key).run(work))
+        try:  # whoever hangs up ends this wait, and not the turn
+            await asyncio.wait({task, held.said}, return_when=asyncio.FIRST_COMPLETED)
+            said = held.said.result() if held.said.done() else task.result()
         finally:  # from now on nobody listens
             held.delivery.open = False
+            if not task.done():
+                task.add_done_callback(_complain)
             waiting.remove(held)
             if not waiting:
                 self._open.pop((key, message.id), None)
-        return held.said if said is None else said
+        return said
 
     def answer(self, key: str, message: str, say: Any) -> None:
         """A reply is bound: whoever waits for it here has it."""
         for held in self._open.get((key, message), ()):
             if held.delivery.open:
-                held.said, held.delivery.open = say, False
+                held.delivery.open = False
+                held.said.set_result(say)
 
     def keep(self, key: str, kept: turn.Keep) -> None:
         self._hot[key] = kept
@@ -183,9 +183,8 @@ class Runtime:
 class Held:
     """A delivery that waits here, and the reply that somebody else bound to its message meanwhile."""
 
-    def __init__(self, delivery: Delivery) -> None:
-        self.delivery = delivery
-        self.said: Any = None
+    def __init__(self, delivery: Delivery, said: asyncio.Future[Any]) -> None:
+        self.delivery, self.said = delivery, said
 
 
 def _complain(task: asyncio.Task[Any]) -> None:

@@ -50,7 +50,7 @@ class Texts:
     retry_choice: str = "请回复选项前的数字，或选项本身"
     retry_confirm: str = "请回复“是”或“否”"
     retry_text: str = "请回复文字"
-    retry_longest: str = "太长了，请在 {longest} 个字以内"
+    retry_longest: str = "请回复 {longest} 个字以内的文字"
     retry_parsed: str = "没有看懂，请再回复一次"
     yes: str = "是"
     no: str = "否"
@@ -89,7 +89,7 @@ ENGLISH = Texts(
     retry_choice="Please reply with the option's number, or the option itself",
     retry_confirm="Please reply “yes” or “no”",
     retry_text="Please reply with text",
-    retry_longest="Too long; please use at most {longest} characters",
+    retry_longest="Please reply with text of at most {longest} characters",
     retry_parsed="I did not understand; please reply once more",
     yes="Yes",
     no="No",

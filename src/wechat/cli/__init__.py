@@ -2,21 +2,25 @@
 
 Each command is one module, and one row of `COMMANDS`. A module has a docstring, which is its help; ``arguments(parser)``,
 which says what it takes; and ``main(options)``, which does it and gives the exit code: 0, 1 where it failed, 2 where it
-could not begin. A command imports what only it needs when it runs, so that each works with what is installed.
+could not begin. A command imports what only it needs when it runs, so that each works with what is installed; and nothing
+is imported before a command is asked for, because `wechat.run` is from here too.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from ..errors import WeChatError
-from . import demo, run, send
+
+#: in the order of the help
+COMMANDS = ("demo", "run", "send")
 
 
 class Command(Protocol):
@@ -29,9 +33,6 @@ class Command(Protocol):
     def main(self, options: argparse.Namespace) -> int: ...
 
 
-COMMANDS: Mapping[str, Command] = {"demo": demo, "run": run, "send": send}
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the arguments say. Gives the exit code; wrong arguments and ``--help`` raise `SystemExit`."""
     _never_fail_for_a_character()
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if chosen.command is None:
         parser.print_help()
         return 2
-    command = COMMANDS[chosen.command]
+    command = _command(chosen.command)
     try:
         # Intermixed: what is positional may stand behind options, which plain argparse does not know before 3.13.
         return command.main(_parser_of(chosen.command, command).parse_intermixed_args(chosen.arguments))
@@ -51,9 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130  # as the shell has it
 
 
+def _command(name: str) -> Command:
+    return cast(Command, importlib.import_module(f"{__name__}.{name}"))
+
+
 def _parser() -> argparse.ArgumentParser:
     where = Path(__file__).parent.parent
-    commands = "\n".join(f"  {name:<6} {_summary(command)}" for name, command in COMMANDS.items())
+    commands = "\n".join(f"  {name:<6} {_summary(_command(name))}" for name in COMMANDS)
     parser = argparse.ArgumentParser(
         prog="wechat-dialog",
         usage="wechat-dialog COMMAND …",

@@ -194,9 +194,9 @@ def _fields(body: bytes) -> Came:
         raise BadReply(f"neither XML nor success is in the reply: {error}: {body[:80]!r}") from None
 
 
-def _field(came: Came, path: str) -> str:
+def _field(came: object, path: str) -> str:
     """The text at ``a/b``; "" where there is none."""
-    value: Any = came
+    value = came
     for name in path.split("/"):
         value = value.get(name) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) else ""
@@ -222,9 +222,10 @@ def _shown_text(came: Came) -> str:
 
 
 def _shown_news(came: Came) -> str:
-    items = (came.get("Articles") or {}).get("item")
-    articles = items if isinstance(items, list) else [items or {}]
-    if _field(came, "ArticleCount") != str(len(articles)):
+    there = came.get("Articles")
+    items = there.get("item") if isinstance(there, Mapping) else None
+    articles = items if isinstance(items, list) else [items]
+    if _field(came, "ArticleCount") != str(len(articles)) or not all(isinstance(each, Mapping) for each in articles):
         raise BadReply("ArticleCount is not how many articles there are")
     return "\n\n".join(f"{_field(article, 'Title')}\n{_field(article, 'Url')}" for article in articles)
 
@@ -236,21 +237,21 @@ def _shown_media(label: str, *paths: str) -> Callable[[Came], str]:
         found = [value for path in paths if (value := _field(came, path))]
         if not found:
             raise BadReply(f"the reply has no {paths[-1]}")
-        return " ".join([label, *found])
+        return f"[{' '.join([label, *found])}]"
 
     return shown
 
 
 def _shown_transfer(came: Came) -> str:
-    return f"[转接客服] {_field(came, 'TransInfo/KfAccount')}".strip()
+    return f"[{' '.join(filter(None, ['转接客服', _field(came, 'TransInfo/KfAccount')]))}]"
 
 
 SHOWN: Mapping[str, Callable[[Came], str]] = {
     "text": _shown_text,
-    "image": _shown_media("[图片]", "Image/MediaId"),
-    "voice": _shown_media("[语音]", "Voice/MediaId"),
-    "video": _shown_media("[视频]", "Video/Title", "Video/MediaId"),
-    "music": _shown_media("[音乐]", "Music/Title", "Music/MusicUrl"),
+    "image": _shown_media("图片", "Image/MediaId"),
+    "voice": _shown_media("语音", "Voice/MediaId"),
+    "video": _shown_media("视频", "Video/Title", "Video/MediaId"),
+    "music": _shown_media("音乐", "Music/Title", "Music/MusicUrl"),
     "news": _shown_news,
     "transfer_customer_service": _shown_transfer,
 }

@@ -36,9 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     serve.uvicorn()
     found(options.bot)  # so that what is wrong is said once, here, and not by every worker
-    if not options.path.startswith("/"):
-        raise ConfigurationError(f"--path must begin with a slash, like /wechat, not {options.path!r}")
-    os.environ[BOT], os.environ[PATH] = options.bot, options.path
+    os.environ[BOT], os.environ[PATH] = options.bot, serve.rooted(options.path, "--path")
     print(serve.url(options.host, options.port, options.path), flush=True)
     return serve.serve(
         f"{__name__}:application", factory=True, host=options.host, port=options.port, workers=options.workers

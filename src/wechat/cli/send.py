@@ -35,7 +35,9 @@ KINDS: Mapping[str, tuple[str, str, Callable[[str], push.Fields]]] = {
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", type=_url, help="where the bot is, like http://127.0.0.1:8000/wechat")
     parser.add_argument("--user", required=True, metavar="OPENID", help="who sends it: any name")
-    parser.add_argument("text", metavar="TEXT", nargs="?", help="what is typed; -, or nothing in a terminal: a chat")
+    parser.add_argument(
+        "text", metavar="TEXT", nargs="?", help="what is typed; without it, or -: lines are read from stdin, a chat"
+    )
     _others(parser.add_mutually_exclusive_group())
     known = parser.add_argument_group("what the account and the server know of each other")
     known.add_argument(
@@ -73,12 +75,10 @@ def _messages(options: argparse.Namespace) -> Iterator[push.Fields]:
         raise ConfigurationError("one message at a time: a TEXT, or one of the others")
     if options.fields is not None:
         yield options.fields
-    elif options.text == "-" or (options.text is None and sys.stdin.isatty()):
+    elif options.text in (None, "-"):
         yield from map(push.text, _lines())
-    elif options.text is not None:
-        yield push.text(options.text)
     else:
-        raise ConfigurationError("what shall I send? Give a TEXT, or - to read lines")
+        yield push.text(options.text)
 
 
 def _lines() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What `demo` and `run` share: a server, and a log that is read in a terminal."""
+"""What `run` and the commands that serve share: a server, and a log that is read in a terminal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,20 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import ConfigurationError
+from ..web import Bots, asgi
 
 #: seconds that deliveries under way get when the server goes down: WeChat listens for no longer
 GRACE = 5
+
+
+def run(bot: Bots, *, host: str = "127.0.0.1", port: int = 8000, path: str = "/wechat") -> None:
+    """Serve a bot at `path` until interrupted; several bots, by name, at ``path/name``.
+
+    Raises `ConfigurationError` where no server is installed, or for a path without a slash; `SystemExit` where the port
+    is taken.
+    """
+    if code := serve(asgi.app(bot, path=rooted(path, "path=")), host=host, port=port):
+        raise SystemExit(code)
 
 
 def address(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +65,13 @@ def url(host: str, port: int, path: str) -> str:
     """Where to reach it from this machine."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{reachable}:{port}{path}"
+
+
+def rooted(path: str, argument: str) -> str:
+    """The path, if it is one. Raises `ConfigurationError`, which names the argument."""
+    if not path.startswith("/"):
+        raise ConfigurationError(f"{argument} must begin with a slash, like /wechat, not {path!r}")
+    return path
 
 
 def variable(name: str) -> str | None:

@@ -43,4 +43,4 @@ def _length(environ: Environ) -> int:
 
 def _text(wsgi: str) -> str:
     """WSGI hands bytes over as if they were Latin-1."""
-    return wsgi.encode("latin-1").decode("utf-8", "replace")
+    return wsgi.encode("latin-1", "replace").decode("utf-8", "replace")

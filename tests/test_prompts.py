@@ -1,0 +1,612 @@
+"""What the prompts understand, what they refuse, and which arguments they take."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import inspect
+import itertools
+import math
+import time
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from wechat import step
+from wechat.dialog import Ask, Sentence
+from wechat.errors import ConfigurationError
+from wechat.prompts import More, ask, tidy
+from wechat.texts import CHINESE, ENGLISH
+
+REFUSED = "(refused)"
+words = str.split
+
+
+def meant(prompt: Any, text: str) -> Any:
+    """What a prompt makes of a text; only ValueError is a refusal."""
+    assert isinstance(prompt, Ask)
+    assert prompt.read is not None
+    try:
+        return prompt.read(text)
+    except ValueError:
+        return REFUSED
+
+
+class Level(enum.Enum):
+    新手 = "new"
+    老手 = "old"
+
+
+NUMBER = ask.number("几个？")
+AGE = ask.number("年龄？", 1, 149)
+CONFIRM = ask.confirm("对吗？")
+FRUIT = ask.choice("哪个？", ["苹果", "香蕉"])
+SWAPPED = ask.choice("哪个？", ["2", "1"])
+TABLE = ask.choice("几人桌？", ["2人", "10人"])
+DRINK = ask.choice("喝什么？", ["苹果", "苹果汁", "要冰", "不要冰", "C++", "C"])
+MONTH = ask.choice("哪个月？", [f"{name}月" for name in "甲乙丙丁戊己庚辛壬癸子丑"])
+SERVICE = ask.choice("做什么？", {"查订单": "order", "找人工": None})
+SIZE = ask.choice("多大？", ["10m²", "20m²"])
+LEVEL = ask.choice("您是？", Level)
+NAME = ask.text("怎么称呼您？", longest=5)
+
+#: of each prompt: what is meant, and the texts that mean it (without spaces in them); REFUSED: none of these is taken
+MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
+    "number": (
+        NUMBER,
+        {
+            3: words(
+                "3 ３ 3。 3！ 03 +3 𝟑 3\ufe0f\u20e3 \u202d3\u202c 三 叁 3个 3个吧 三个吧。 3件 3位 3人 "
+                "3份 3本 3张 3条 3次 3天 3个月 3公斤 三斤"
+            )
+            + [" 3 ", "3 ~", "3 个"],
+            0: words("0 零 〇 -0"),
+            2: words("两 两个 兩個 俩 两位的 两个小时"),
+            30: words("30了"),
+            10: words("十 十个人"),
+            12: words("十二 一十二 12月"),
+            20: words("二十"),
+            21: words("二十一"),
+            99: words("九十九"),
+            100: words("一百"),
+            105: words("一百零五 一百〇五"),
+            110: words("一百一十 一百十"),
+            115: words("一百一十五"),
+            200: words("两百"),
+            222: words("二百二十二"),
+            1000: words("一千"),
+            1001: words("一千零一"),
+            1010: words("一千零一十 一千零十"),
+            1100: words("一千一百"),
+            2024: words("两千零二十四 2024年"),
+            30_000: words("三万 3万 3萬") + ["3 万"],
+            30_005: words("三万零五"),
+            30_500: words("三万零五百"),
+            35_000: words("三万五千"),
+            100_000: words("十万"),
+            305_000: words("三十万五千"),
+            1_000_000: words("一百万"),
+            20_000_000: words("两千万"),
+            100_000_000: words("一亿"),
+            100_000_005: words("一亿零五"),
+            1_000_005_000: words("十亿零五千"),
+            200_000_000: words("两亿 2亿"),
+            105_000_000: words("一亿零五百万"),
+            150: words("一百五"),
+            3500: words("三千五"),
+            25_000: words("两万五"),
+            150_000_000: words("一亿五"),
+            123: words("壹佰贰拾叁"),
+            3000: words("3,000 3，000 3千"),
+            1_234_567: words("1,234,567"),
+            500: words("5百"),
+            10_000_000: words("1000万"),
+            -1: words("-1 －1 −1"),
+            -3: words("负三 负3"),
+            -105: words("负一百零五"),
+            18: words("18岁"),
+            5: words("5块 5块钱 5元"),
+            8: words("8号"),
+            REFUSED: words(
+                "12abc abc12 3.5 3.0 1e3 1E3 0x10 3_000 ² 3² ① 1① ½ ⅓ Ⅲ ㈢ 半 一半 一个半 半个 三四 "
+                "三四个 一二三 二〇二四 几个 十几个 一百多 两三个 零三 十两 二十两 两十 一百零零五 "
+                "一百零五十 一千五十 一千零零五 三万五百 三万零五千 五百万五 三十万五 百 千 万 亿 万亿 "
+                "三万万 三亿亿 十十 百十 一零 3万5 3万亿 3.5万 3千克 三千克 1,2 3,00 1,0000 ,000 3,,000 "
+                "3-4 3~4 3/4 3：4 3个半 #3 第三 第三个 - -- 负 负负三 --3 -负三 + 三点五 三分之一 十分 "
+                "一点 一样 千万 万一 ٣ 个 位 个个 3k 3w ３．５ 3% None null nan NaN inf -inf Infinity "
+                "True 无 没有 😀 3😀 👍 \x00 3\x00 \x1b[3m \ud800 。 吧 的了 \u200b 请给我3个 "
+                "9999999999999999999999999999999"
+            )
+            + ["", " ", "\u3000", "3 4", "3\n4", "- 3", "3个 4个"],
+        },
+    ),
+    "age": (
+        AGE,
+        {
+            1: words("1"),
+            149: words("149 一百四十九"),
+            18: words("十八岁"),
+            REFUSED: words("0 150 -1 负三 3万 零 99999999999999999999"),
+        },
+    ),
+    "confirm": (
+        CONFIRM,
+        {
+            True: words(
+                "是 是的 对 对的 好 好的 好吧 好的吧 好呀 嗯 行 行吧 可以 可以的 没错 确认 確認 ok OK ＯＫ "
+                "Ok. ok的 okay y Y yes YES 1 １ ① 1. (1) 一 第一个 1、是 1.好 是。 是！ 是的是的 好的好的 "
+                "嗯嗯 没问题 要 对啊 \u200b\u662f"
+            )
+            + [" 是 ", "1. 是"],
+            False: words(
+                "不 不是 不是的 不对 不要 不要了 不用 不用了 不行 否 没有 没有啊 没 算了 算了吧 n N no No. "
+                "2 ２ ② 2. 二 第二个 2、否 2.不要"
+            )
+            + ["2. 否"],
+            REFUSED: words(
+                "好像不是 不是不行 是不是 不好说 是吗 好不好 行不行 可不可以 不是吗 是否 对不对 好像是 "
+                "也许 不一定 不知道 随便 3 0 12 11 21 ² ½ 1① 两个 最后一个 1、否 2、是 1.不要 2.好 None "
+                "null true false 是是非非 okey-dokey 😀 。 吧 的 了 \x00"
+            )
+            + ["", " ", "yes no", "\u662f\n\u5426", "1 2"],
+        },
+    ),
+    "choice": (
+        FRUIT,
+        {
+            "苹果": words(
+                "1 １ ① ⑴ ⒈ ㈠ 1. 1。 (1) （1） 1\ufe0f\u20e3 01 1号 一 一吧 第一 第1个 第一个 第一个吧 "
+                "第一项 选项1 选1 选第一个 我要第一个 1、苹果 1.苹果 １．苹果 1苹果 ①苹果 苹果 苹果。 "
+                "苹果吧 苹 选苹果 选择苹果 我选苹果 我要苹果 要苹果 想要苹果 我就要苹果吧"
+            )
+            + ["1. 苹果", "1) 苹果", " 苹果 ", "选 苹果"],
+            "香蕉": words("2 二 ② 第二个 最后一个 最后 倒数第一个 香蕉 香 2、香蕉 选香蕉"),
+            REFUSED: words(
+                "苹果香蕉 苹果和香蕉 果 蕉 3 0 00 -1 三 零 第三个 第零个 1.5 1e0 12 11 21 1① ①① ² ½ 两 "
+                "两个 一个 1个 2个 第两个 半 都要 不要苹果 不选苹果 随便 1、香蕉 2.苹果 1香蕉 。 吧 选 "
+                "我要 1、2 None 😀 \x00 1\x00"
+            )
+            + ["", " ", "1 2", "\u82f9\u679c\n\u9999\u8549"],
+        },
+    ),
+    "a label beats its ordinal": (
+        SWAPPED,
+        {
+            "1": words("1 ①"),
+            "2": words("2 第一个 一"),
+            REFUSED: words("12 21 11 3 0"),
+        },
+    ),
+    "exponents": (
+        SIZE,
+        {
+            "10m²": words("10m2 10") + ["1. 10m²"],
+            "20m²": words("20m² ②"),
+        },
+    ),
+    "two meanings": (
+        TABLE,
+        {
+            "2人": words("2人"),
+            "10人": words("10 10人 第二个 最后一个"),
+            REFUSED: words("1 2 ② 3 20人 人"),
+        },
+    ),
+    "labels within labels": (
+        DRINK,
+        {
+            "苹果": words("苹果 要苹果"),
+            "苹果汁": words("苹果汁 2"),
+            "要冰": words("要 要冰"),
+            "不要冰": words("不要 不要冰 不"),
+            "C++": words("c++"),
+            "C": words("C"),
+            REFUSED: words("苹 不要苹果 7 汁"),
+        },
+    ),
+    "twelve": (
+        MONTH,
+        {
+            "丑月": words("12 十二 第十二个 ⑫"),
+            "甲月": words("1 甲"),
+            "癸月": words("１０"),
+            REFUSED: words("13 ⑬ 1月 月"),
+        },
+    ),
+    "mapping": (
+        SERVICE,
+        {
+            "order": words("查 1"),
+            None: words("找人工 2"),
+            REFUSED: words("order None"),
+        },
+    ),
+    "enum": (
+        LEVEL,
+        {
+            Level.新手: words("新手"),
+            Level.老手: words("2 老"),
+            REFUSED: words("new Level 手"),
+        },
+    ),
+    "text": (
+        NAME,
+        {
+            "张三": words("张三") + ["  \u5f20\u4e09 \n"],
+            "一二三四五": words("一二三四五"),
+            "None": words("None"),
+            "好的。": words("好的。"),
+            "👍👍👍👍👍": words("👍👍👍👍👍"),
+            "Ａ": words("Ａ"),
+            REFUSED: words("\u200b \x00 \u202e 一二三四五六 👍👍👍👍👍👍") + ["", " ", "\n", "\u3000"],
+        },
+    ),
+}
+
+#: too much to be anything, and longer than `int` takes
+ENDLESS = [
+    *("9" * 31, "9" * 10_000, "1" + ",000" * 2_000, "负" * 10_000 + "三", "一" * 10_000, "九" * 5_000),
+    *("是" * 10_000, "吧" * 10_000, "苹果" * 5_000, "选" * 10_000, "①" * 10_000, "👍" * 10_000),
+]
+
+ROWS = [
+    (name, prompt, text, value)
+    for name, (prompt, table) in MEANINGS.items()
+    for value, texts in table.items()
+    for text in texts
+]
+ROWS += [(name, prompt, text, REFUSED) for name, (prompt, _) in MEANINGS.items() for text in ENDLESS]
+
+
+def test_the_table_says_one_thing_of_each_text() -> None:
+    assert len({(name, text) for name, _, text, _ in ROWS}) == len(ROWS) >= 500
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "value"),
+    [pytest.param(*row[1:], id=f"{i}-{row[0]}-{ascii(row[2])[:24]}") for i, row in enumerate(ROWS)],
+)
+def test_a_text_means_what_the_table_says(prompt: Any, text: str, value: Any) -> None:
+    found = meant(prompt, text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+# ---- numerals, against a speller of their own -------------------------------------------------------------------------
+
+
+def spelled(number: int) -> str:
+    """A number below 10¹² in Chinese as schools teach it, 一十 where others say 十."""
+    if number < 10:
+        return "零一二三四五六七八九"[number]
+    unit, name = next((unit, name) for unit, name in UNITS if number >= unit)
+    head, rest = divmod(number, unit)
+    gap = "零" if rest and rest * 10 < unit else ""
+    return spelled(head) + name + gap + (spelled(rest) if rest else "")
+
+
+UNITS = ((10**8, "亿"), (10**4, "万"), (1000, "千"), (100, "百"), (10, "十"))
+
+
+@given(st.integers(0, 10**12 - 1) | st.integers(0, 10**6) | st.integers(0, 9999).map(lambda n: n * 10_001))
+@example(10**12 - 1)
+def test_every_number_is_read_as_it_is_spelled(number: int) -> None:
+    assert meant(NUMBER, spelled(number)) == number
+    assert meant(NUMBER, f"负{spelled(number)}个") == -number
+    assert meant(NUMBER, str(number)) == meant(NUMBER, f"{number:,}") == number
+
+
+def test_every_number_below_ten_thousand_is_read_as_it_is_spelled() -> None:
+    wrong = [number for number in range(10_000) if meant(NUMBER, spelled(number)) != number]
+    assert wrong == []
+
+
+def test_no_numeral_is_read_that_is_not_spelled_like_its_value() -> None:
+    """Every text of at most five numerals: understood are the taught spelling, with 十 for 一十, and 一百五 for 一百五十."""
+    short = {"百": "十", "千": "百", "万": "千", "亿": "千万"}
+    understood = 0
+    for length in range(1, 6):
+        for text in map("".join, itertools.product("零一二十百千万亿", repeat=length)):
+            value = meant(NUMBER, text)
+            if value == REFUSED:
+                continue
+            understood += 1
+            whole = {text, text + short.get(text[-2:-1], "")}
+            assert spelled(value).replace("一十", "十") in {form.replace("一十", "十") for form in whole}, text
+    assert understood > 300
+
+
+# ---- any text at all ----------------------------------------------------------------------------------------------------
+
+ODD = st.text(
+    st.sampled_from(
+        "0123３一二三十百千万亿零两负-+.,，、个号第选要是不好的了吧。 \n①②²½苹果香蕉()Aaß\u200b\x00👍\u0301ﷺ"
+    )
+)
+ANY = st.text() | ODD | st.text(st.characters(codec=None))
+PROMPTS = [prompt for prompt, _ in MEANINGS.values()]
+
+
+@given(st.sampled_from(PROMPTS), ANY)
+def test_any_text_gives_a_value_or_a_value_error_and_the_same_again(prompt: Any, text: str) -> None:
+    assert meant(prompt, text) == meant(prompt, text)
+
+
+@given(ANY)
+def test_what_is_understood_lies_where_it_was_asked_for(text: str) -> None:
+    assert meant(AGE, text) in {REFUSED, *range(1, 150)}
+    assert meant(CONFIRM, text) in {REFUSED, True, False}
+    assert meant(FRUIT, text) in {REFUSED, "苹果", "香蕉"}
+    name = meant(NAME, text)
+    assert name == REFUSED or (name == text.strip() and 1 <= len(name) <= 5)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "吧" * 100_000,
+        "。" * 100_000 + "a",
+        " " * 100_000 + "a",
+        "1" + " " * 2_000 + "\x00",
+        "1" + " " * 100_000 + "个",
+        "9" * 100_000,
+        "负" * 100_000,
+        "十" * 100_000,
+        "我要" * 50_000,
+        "a" + "\u0301\u0323" * 50_000,
+        "\ufdfa" * 100_000,
+        "(" * 100_000,
+    ],
+    ids=lambda text: ascii(text[:4]),
+)
+def test_no_text_takes_long(prompt: Any, text: str) -> None:
+    began = time.process_time()
+    meant(prompt, text)
+    assert time.process_time() - began < 1
+
+
+# ---- options ------------------------------------------------------------------------------------------------------------
+
+LABELS = st.lists(
+    ODD | st.text(max_size=6) | st.sampled_from(["2人", "10人", "1", "2", "①", "选修", "的"]), min_size=1, max_size=12
+)
+
+
+def choice_of(labels: list[str]) -> Any:
+    """A choice that gives the place of the label; without labels that cannot be told apart, which raise."""
+    names = [tidy(label) for label in labels]
+    assume(all(names) and len(set(names)) == len(names))
+    return ask.choice("?", {label: place for place, label in enumerate(labels)})
+
+
+@given(LABELS)
+def test_every_label_is_understood_as_itself(labels: list[str]) -> None:
+    prompt = choice_of(labels)
+    for place, label in enumerate(labels):
+        assert meant(prompt, label) == meant(prompt, f" {label} ") == place
+        if any(map(str.isalnum, label)):
+            assert meant(prompt, f"{label}。") == meant(prompt, f"{label} ! ") == place
+
+
+@given(LABELS)
+def test_every_line_as_it_was_shown_is_understood_unless_a_label_says_otherwise(labels: list[str]) -> None:
+    prompt = choice_of([f"x{label}" for label in labels])
+    for place, label in enumerate(prompt.options):
+        assert meant(prompt, f"{place + 1}. {label}") == place
+
+
+@given(LABELS)
+def test_every_ordinal_is_understood_unless_a_label_says_otherwise(labels: list[str]) -> None:
+    prompt = choice_of(labels)
+    names = [tidy(label) for label in labels]
+    for place in range(len(labels)):
+        for ordinal in (str(place + 1), chr(ord("①") + place), spelled(place + 1), f"第{place + 1}个"):
+            if not any(name.startswith(tidy(ordinal)) for name in names):
+                assert meant(prompt, ordinal) == place
+
+
+@given(LABELS, ODD)
+def test_an_option_is_chosen_only_by_its_number_or_by_how_it_begins(labels: list[str], text: str) -> None:
+    prompt, plain = choice_of(labels), tidy(text)
+    assume(not set(plain) & set("0123456789一二三十第零百号吧的了选要我"))
+    place = meant(prompt, text)
+    assert place == REFUSED or tidy(labels[place]).startswith(plain)
+
+
+# ---- commands -----------------------------------------------------------------------------------------------------------
+
+
+def given_to(prompt: Any) -> Ask[Any]:
+    assert isinstance(prompt, Ask)
+    return prompt
+
+
+def test_a_plain_ask_gives_the_text_as_typed() -> None:
+    plain = given_to(ask("怎么称呼您？"))
+    assert (plain.say, plain.read, plain.accept, plain.key, plain.timeout) == ("怎么称呼您？", None, None, None, None)
+    assert (plain.otherwise, plain.cancel, plain.back, plain.options, plain.name) == (..., True, False, (), "ask")
+    assert given_to(ask()).say is None
+
+
+def test_what_an_ask_accepts_is_a_tuple_of_classes() -> None:
+    class Photo: ...
+
+    class Place: ...
+
+    untyped: Any = ask  # the core takes any class
+    assert given_to(untyped("?", accept=Photo)).accept == (Photo,)
+    assert given_to(untyped("?", accept=(Photo, Place))).accept == (Photo, Place)
+
+
+def test_a_plain_ask_takes_its_arguments_to_the_command() -> None:
+    made = given_to(ask("?", key="name", timeout=9.5, otherwise="a word!", cancel=False, back=True))
+    assert (made.key, made.timeout, made.otherwise, made.cancel, made.back) == ("name", 9.5, "a word!", False, True)
+
+
+MAKERS = {
+    "text": functools.partial(ask.text, "?"),
+    "number": functools.partial(ask.number, "?", 1, 9),
+    "choice": functools.partial(ask.choice, "?", ["a", "b"]),
+    "confirm": functools.partial(ask.confirm, "?"),
+    "parsed": functools.partial(ask.parsed, "?", str.upper),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_prompt_takes_what_every_prompt_takes(name: str) -> None:
+    more: dict[str, Any] = {
+        "key": "k",
+        "timeout": math.inf,
+        "otherwise": None,
+        "cancel": False,
+        "back": True,
+        "retry": "again!",
+        "tries": 3,
+    }
+    assert more.keys() == More.__annotations__.keys()
+    made = given_to(MAKERS[name](**more))
+    assert {argument: getattr(made, argument) for argument in more} == more
+    assert (made.say, made.name) == ("?", f"ask.{name}")
+
+
+@pytest.mark.parametrize("name", [name for name, _ in inspect.getmembers(ask, inspect.ismethod) if name[0] != "_"])
+def test_every_prompt_is_in_the_table_of_these_tests(name: str) -> None:
+    assert name in MAKERS
+
+
+def test_parsed_gives_what_its_reader_gives() -> None:
+    assert meant(MAKERS["parsed"](), "abc") == "ABC"
+    assert meant(ask.parsed("?", int), "abc") == REFUSED
+    assert meant(ask.parsed("?", functools.partial(int, base=16)), "ff") == 255
+
+
+RETRIES = {
+    "请回复一个整数": NUMBER,
+    "请回复 1 到 149 的整数": AGE,
+    "请回复不小于 0 的整数": ask.number("?", 0),
+    "请回复不大于 0 的整数": ask.number("?", None, 0),
+    "请回复选项前的数字，或选项本身": FRUIT,
+    "请回复“是”或“否”": CONFIRM,
+    "请回复文字": ask.text("?"),
+    "请回复 5 个字以内的文字": NAME,
+    "没有看懂，请再回复一次": ask.parsed("?", int),
+}
+
+
+@pytest.mark.parametrize(("sentence", "prompt"), RETRIES.items())
+def test_what_was_not_understood_is_met_by_a_sentence_that_says_what_would_be(sentence: str, prompt: Any) -> None:
+    retry = given_to(prompt).retry
+    assert isinstance(retry, Sentence)
+    assert getattr(CHINESE, retry.name).format(**retry.values) == sentence
+    assert all(str(value) in getattr(ENGLISH, retry.name).format(**retry.values) for value in retry.values.values())
+
+
+def test_options_are_shown_by_their_labels() -> None:
+    assert given_to(FRUIT).options == ("苹果", "香蕉")
+    assert given_to(SERVICE).options == ("查订单", "找人工")
+    assert given_to(LEVEL).options == ("新手", "老手")
+    assert given_to(CONFIRM).options == (Sentence("yes"), Sentence("no"))
+    assert [given_to(ask.confirm("?", taps=taps)).taps for taps in (True, False)] == [True, False]
+    assert [given_to(ask.choice("?", ["a"], taps=taps)).taps for taps in (True, False)] == [True, False]
+
+
+def test_the_words_on_the_buttons_of_a_confirm_are_understood() -> None:
+    for texts in (CHINESE, ENGLISH):
+        assert (meant(CONFIRM, texts.yes), meant(CONFIRM, texts.no)) == (True, False)
+
+
+def test_options_that_change_later_do_not_change_the_question() -> None:
+    labels = ["a", "b"]
+    prompt = ask.choice("?", labels)
+    labels.reverse()
+    assert given_to(prompt).options == ("a", "b")
+    assert meant(prompt, "1") == "a"
+
+
+def test_an_alias_of_an_enum_is_no_option_of_its_own() -> None:
+    size = enum.Enum("size", [("small", 1), ("little", 1), ("large", 2)])
+    assert given_to(ask.choice("?", size)).options == ("small", "large")
+
+
+# ---- wrong arguments ----------------------------------------------------------------------------------------------------
+
+
+@step
+def fetch(text: str) -> str:
+    return text
+
+
+async def later(text: str) -> str:
+    return text
+
+
+class Nothing(enum.Enum):
+    """An Enum without members."""
+
+
+WRONG: list[tuple[Any, tuple[Any, ...], dict[str, Any], str]] = [
+    (ask.number, (9, 1), {}, "the lowest goes first"),
+    (ask.number, (1.5,), {}, "whole numbers"),
+    (ask.number, (None, "9"), {}, "whole numbers"),
+    (ask.number, (True, 9), {}, "whole numbers"),
+    (ask.number, (), {"tries": 0}, "at least 1"),
+    (ask.number, (), {"tries": -1}, "at least 1"),
+    (ask.number, (), {"tries": 1.5}, "whole number"),
+    (ask.number, (), {"tries": True}, "whole number"),
+    (ask.number, (), {"timeout": 0}, "seconds above 0"),
+    (ask.confirm, (), {"timeout": -1}, "seconds above 0"),
+    (ask.confirm, (), {"timeout": math.nan}, "seconds above 0"),
+    (ask.text, (), {"timeout": "60"}, "seconds above 0"),
+    (ask.text, (), {"timeout": True}, "seconds above 0"),
+    (ask.text, (), {"key": 1}, "a word"),
+    (ask.text, (), {"longest": 0}, "at least 1"),
+    (ask.text, (), {"longest": "20"}, "whole number"),
+    (ask.text, (), {"retires": "?"}, r"has no retires=.*retry="),
+    (ask.number, (), {"options": ("a",)}, "has no options="),
+    (ask.choice, ([],), {}, "at least one"),
+    (ask.choice, ({},), {}, "at least one"),
+    (ask.choice, (Nothing,), {}, "at least one"),
+    (ask.choice, ("苹果",), {}, "a list of words"),
+    (ask.choice, (b"ab",), {}, "a list of words"),
+    (ask.choice, ({"a", "b"},), {}, "a list of words"),
+    (ask.choice, (iter("ab"),), {}, "a list of words"),
+    (ask.choice, (None,), {}, "a list of words"),
+    (ask.choice, (int,), {}, "a list of words"),
+    (ask.choice, ([1, 2],), {}, "words"),
+    (ask.choice, ({1: "a"},), {}, "words"),
+    (ask.choice, (["a", ""],), {}, "without a word"),
+    (ask.choice, (["a", " \u200b"],), {}, "without a word"),
+    (ask.choice, (["a", "a"],), {}, "its own words"),
+    (ask.choice, (["OK", "ｏｋ。"],), {}, "its own words"),
+    (ask.choice, (["①", "1"],), {}, "its own words"),
+    (ask.parsed, ("int",), {}, "plain function"),
+    (ask.parsed, (None,), {}, "plain function"),
+    (ask.parsed, (later,), {}, "plain function"),
+    (ask.parsed, (functools.partial(later),), {}, "plain function"),
+    (ask.parsed, (fetch,), {}, "plain function"),
+    (ask, (), {"timeout": 0}, "seconds above 0"),
+    (ask, (), {"timeout": math.nan}, "seconds above 0"),
+    (ask, (), {"key": b"k"}, "a word"),
+    (ask, (), {"accept": "ImageMessage"}, "a tuple of such classes"),
+    (ask, (), {"accept": ()}, "a tuple of such classes"),
+    (ask, (), {"accept": [int, str]}, "a tuple of such classes"),
+    (ask, (), {"accept": (int, "str")}, "a tuple of such classes"),
+]
+
+
+@pytest.mark.parametrize(("method", "arguments", "named", "right"), WRONG)
+def test_a_wrong_argument_is_refused_at_once_and_told_what_would_be_right(
+    method: Any, arguments: tuple[Any, ...], named: dict[str, Any], right: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=right):
+        method("?", *arguments, **named)
+
+
+@pytest.mark.parametrize("unknown", ["tries", "retry", "read", "options", "name"])
+def test_a_plain_ask_has_no_arguments_of_a_prompt(unknown: str) -> None:
+    untyped: Any = ask
+    with pytest.raises(TypeError, match=unknown):
+        untyped("?", **{unknown: None})

@@ -1,0 +1,296 @@
+"""The runtime on real event loops, threads and processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from wechat import Bot, Message, Reply, Text, TextMessage, WeChatError, ask, step
+
+
+def message(text: str, id: str = "1", openid: str = "oUser") -> TextMessage:
+    return TextMessage(text=text, id=id, openid=openid, account="gh_1")
+
+
+def order_bot(store: str = "memory://") -> Bot:
+    bot = Bot("token", store=store)
+
+    @bot.text("order")
+    def order(message: Message) -> Any:
+        name = yield ask.text("what?")
+        return (yield where(name))
+
+    @step
+    def where(name: str) -> str:
+        return f"{name} in {threading.current_thread() is threading.main_thread()}"
+
+    @bot.text("loop")
+    @step
+    async def on_the_loop(message: Message) -> str:
+        await asyncio.sleep(0)
+        return "on the loop"
+
+    @bot.text("thread")
+    def in_a_thread(message: Message) -> str:
+        return f"{threading.current_thread() is threading.main_thread()}"
+
+    @bot.text("broken")
+    def broken(message: Message) -> str:
+        raise SystemExit("a step must not take the worker with it")
+
+    return bot
+
+
+def said(reply: Reply | None) -> str | None:
+    return reply.text if isinstance(reply, Text) else None
+
+
+def test_steps_run_on_the_loop_or_in_threads() -> None:
+    async def talk() -> list[str | None]:
+        bot = order_bot()
+        texts = ["order", "pears", "loop", "thread", "broken"]
+        return [said(await bot.deliver(message(text, str(i)))) for i, text in enumerate(texts)]
+
+    assert anyio.run(talk) == ["what?", "pears in False", "on the loop", "False", "抱歉，出错了，请稍后再试。"]
+
+
+def test_a_bot_serves_synchronous_code_through_one_portal() -> None:
+    bot = order_bot()
+    before = threading.active_count()
+    assert said(bot.wait(bot.deliver(message("order")))) == "what?"
+    replies: list[str | None] = []
+    threads = [
+        threading.Thread(
+            target=lambda i=i: replies.append(said(bot.wait(bot.deliver(message("loop", f"t{i}", f"o{i}")))))
+        )
+        for i in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert replies == ["on the loop"] * 8
+    assert sum(thread.name == "wechat-dialog" for thread in threading.enumerate()) == 1
+    assert threading.active_count() >= before
+    bot.wait(bot.aclose())
+
+
+def test_one_bot_on_two_loops_has_one_home() -> None:
+    bot = order_bot()
+    assert said(bot.wait(bot.deliver(message("order")))) == "what?"
+    assert said(anyio.run(bot.deliver, message("pears", "2"))) == "pears in False"
+
+
+def test_a_bot_whose_loop_is_gone_goes_on_on_the_next_one() -> None:
+    bot = order_bot()
+    assert said(anyio.run(bot.deliver, message("order"))) == "what?"
+    assert said(anyio.run(bot.deliver, message("pears", "2"))) == "pears in False"
+
+
+def test_waiting_on_the_bots_own_loop_is_refused() -> None:
+    bot = order_bot()
+
+    async def wrong() -> None:
+        await bot.deliver(message("order"))
+        with pytest.raises(WeChatError, match="await it"):
+            bot.wait(bot.deliver(message("x", "2")))
+
+    anyio.run(wrong)
+
+
+def test_deliveries_at_once_are_one_turn() -> None:
+    done: list[str] = []
+    bot = Bot("token", store="memory://")
+    gate = threading.Event()
+
+    @step
+    def slow(id: str) -> str:
+        gate.wait(5)
+        done.append(id)
+        return id
+
+    @bot.text("slow")
+    def dialog(message: Message) -> Any:
+        return f"done {(yield slow(message.id))}"
+
+    async def talk() -> list[str | None]:
+        replies: list[str | None] = []
+
+        async def push() -> None:
+            replies.append(said(await bot.deliver(message("slow"))))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(push)
+            await anyio.wait_all_tasks_blocked()
+            gate.set()
+        return replies
+
+    assert anyio.run(talk) == ["done 1"] * 3
+    assert done == ["1"]
+
+
+def test_users_do_not_wait_for_each_other() -> None:
+    bot = Bot("token", store="memory://")
+    gates = {"a": threading.Event(), "b": threading.Event()}
+
+    @bot.text("wait")
+    def waits(message: Message) -> str:
+        gates[message.openid].wait(5)
+        return message.openid
+
+    order: list[str] = []
+
+    async def talk() -> None:
+        async def push(user: str) -> None:
+            await bot.deliver(message("wait", "1", user))
+            order.append(user)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(push, "a")
+            group.start_soon(push, "b")
+            await anyio.wait_all_tasks_blocked()
+            gates["b"].set()
+            while not order:
+                await anyio.lowlevel.checkpoint()
+            gates["a"].set()
+
+    anyio.run(talk)
+    assert order == ["b", "a"]
+
+
+def test_a_client_that_hangs_up_does_not_stop_the_turn() -> None:
+    bot = Bot("token", store="memory://")
+    gate, done = threading.Event(), threading.Event()
+
+    @bot.text("slow")
+    def slow(message: Message) -> str:
+        gate.wait(5)
+        done.set()
+        return "done"
+
+    async def talk() -> str | None:
+        with anyio.move_on_after(5) as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(bot.deliver, message("slow"))
+                await anyio.wait_all_tasks_blocked()
+                group.cancel_scope.cancel()
+        assert not scope.cancelled_caught
+        gate.set()
+        return said(await bot.deliver(message("slow")))
+
+    assert anyio.run(talk) == "done"
+    assert done.is_set()
+
+
+SERVER = textwrap.dedent(
+    """
+    import sys, anyio
+    from pathlib import Path
+    from wechat import Bot, ClickEvent, TextMessage, ask, step
+
+    bot = Bot("token", store=f"sqlite:///{sys.argv[1]}/bot.db")
+    ledger = Path(sys.argv[1], "ledger")
+
+    @step
+    def first(openid):
+        with ledger.open("a") as file:
+            file.write("first\\n")
+        return 7
+
+    @step
+    def second():
+        with ledger.open("a") as file:
+            file.write("second\\n")
+        if ledger.read_text().count("second") == 1:
+            print("in the step", flush=True)
+            sys.stdin.read()  # killed here
+        return 1
+
+    @bot.click("POINTS")
+    def points(event):
+        return f"{(yield first(event.openid)) + (yield second())} points"
+
+    @bot.text("form")
+    def form(message):
+        return f"{(yield 'one?')} {(yield 'two?')}"
+
+    def push(line):
+        id, text = line.split()
+        common = dict(id=id, openid="o", account="gh_1")
+        made = ClickEvent(event="click", key="POINTS", **common) if text == "click" else TextMessage(text=text, **common)
+        reply = bot.wait(bot.deliver(made))
+        print(getattr(reply, "text", None), flush=True)
+
+    for line in sys.argv[2:]:
+        push(line)
+    """
+)
+
+
+def serve(folder: Path, *pushes: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(folder), *pushes],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent / "src"), "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
+def test_a_process_killed_between_step_and_reply_does_the_recorded_step_no_more(tmp_path: Path) -> None:
+    """A menu click with two steps comes in mid-form; the process is killed when the first result is on record."""
+    server = serve(tmp_path, "1 form", "2 click")
+    assert server.stdout
+    assert server.stdout.readline() == "one?\n"
+    assert server.stdout.readline() == "in the step\n"
+    server.send_signal(signal.SIGKILL)
+    server.communicate()
+    again = serve(tmp_path, "3 a", "3 a", "4 继续")  # the dead worker's lease lasts longer than one push of WeChat's
+    out, _ = again.communicate(timeout=60)
+    assert (tmp_path / "ledger").read_text().split() == ["first", "second", "second"]
+    assert "two?" in out
+    assert "8 points" in out
+
+
+def test_a_fork_after_the_first_delivery_has_a_portal_of_its_own(tmp_path: Path) -> None:
+    code = textwrap.dedent(
+        """
+        import os, sys
+        from wechat import Bot, TextMessage
+
+        bot = Bot("token", store=f"sqlite:///{sys.argv[1]}/bot.db")
+
+        @bot.text("form")
+        def form(message):
+            return f"{(yield 'one?')} {(yield 'two?')}"
+
+        def push(id, text):
+            return bot.wait(bot.deliver(TextMessage(text=text, id=id, openid="o", account="gh_1"))).text
+
+        assert push("1", "form") == "one?"
+        child = os.fork()
+        if child == 0:
+            assert push("2", "a") == "two?"
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert push("3", "b") == "a b"
+        """
+    )
+    if not hasattr(os, "fork"):
+        return
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)], timeout=60, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
