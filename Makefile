@@ -24,7 +24,7 @@ test: .venv/has-test
 check: .venv/has-check
 	@$(RUN) ruff check
 	@$(RUN) ruff format --check
-	@$(RUN) mypy src $(wildcard tests/typing)
+	@$(RUN) mypy
 
 bench: .venv/has-test
 	@.venv/bin/python benchmarks/run.py $(ARGS)
@@ -38,7 +38,7 @@ clean:
 	@$(RUN) pip install --quiet --editable '.[$*]'
 	@touch $@
 
-# A name on the path may be a shim with nothing behind it, and a Debian Python may lack what makes a venv: so each is asked.
+# A name on the path may be a shim with nothing behind it, and a Debian Python may lack what makes a venv: ask each.
 .venv/made:
 	@set -e; old=; bare=; \
 	for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3.10 python3 python); do \

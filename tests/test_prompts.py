@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import functools
 import inspect
 import itertools
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,11 +19,17 @@ from hypothesis import strategies as st
 from wechat import step
 from wechat.dialog import Ask, Sentence
 from wechat.errors import ConfigurationError
+from wechat.medium import Medium
 from wechat.prompts import More, ask, tidy
+from wechat.replay import Said
 from wechat.texts import CHINESE, ENGLISH
 
 REFUSED = "(refused)"
-words = str.split
+
+
+def words(spaced: str, *others: str) -> list[str]:
+    """Texts without spaces in them, written as one; and others."""
+    return [*spaced.split(" "), *others]
 
 
 def meant(prompt: Any, text: str) -> Any:
@@ -49,19 +57,23 @@ DRINK = ask.choice("喝什么？", ["苹果", "苹果汁", "要冰", "不要冰"
 MONTH = ask.choice("哪个月？", [f"{name}月" for name in "甲乙丙丁戊己庚辛壬癸子丑"])
 SERVICE = ask.choice("做什么？", {"查订单": "order", "找人工": None})
 SIZE = ask.choice("多大？", ["10m²", "20m²"])
+MARKS = ask.choice("怎么了？", ["?", "!"])
+ONLY = ask.choice("哪个？", ["冰"])
 LEVEL = ask.choice("您是？", Level)
 NAME = ask.text("怎么称呼您？", longest=5)
 
-#: of each prompt: what is meant, and the texts that mean it (without spaces in them); REFUSED: none of these is taken
+#: of each prompt: what is meant, and the texts that mean it; REFUSED: texts that mean nothing
 MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
     "number": (
         NUMBER,
         {
             3: words(
                 "3 ３ 3。 3！ 03 +3 𝟑 3\ufe0f\u20e3 \u202d3\u202c 三 叁 3个 3个吧 三个吧。 3件 3位 3人 "
-                "3份 3本 3张 3条 3次 3天 3个月 3公斤 三斤"
-            )
-            + [" 3 ", "3 ~", "3 个"],
+                "3份 3本 3张 3条 3次 3天 3个月 3公斤 三斤",
+                " 3 ",
+                "3 ~",
+                "3 个",
+            ),
             0: words("0 零 〇 -0"),
             2: words("两 两个 兩個 俩 两位的 两个小时"),
             30: words("30了"),
@@ -81,7 +93,7 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             1010: words("一千零一十 一千零十"),
             1100: words("一千一百"),
             2024: words("两千零二十四 2024年"),
-            30_000: words("三万 3万 3萬") + ["3 万"],
+            30_000: words("三万 3万 3萬", "3 万"),
             30_005: words("三万零五"),
             30_500: words("三万零五百"),
             35_000: words("三万五千"),
@@ -111,15 +123,20 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             8: words("8号"),
             REFUSED: words(
                 "12abc abc12 3.5 3.0 1e3 1E3 0x10 3_000 ² 3² ① 1① ½ ⅓ Ⅲ ㈢ 半 一半 一个半 半个 三四 "
-                "三四个 一二三 二〇二四 几个 十几个 一百多 两三个 零三 十两 二十两 两十 一百零零五 "
+                "三四个 一二三 二〇二四 几个 十几个 一百多 两三个 零三 十两 十两万 两十 一百零零五 "
                 "一百零五十 一千五十 一千零零五 三万五百 三万零五千 五百万五 三十万五 百 千 万 亿 万亿 "
                 "三万万 三亿亿 十十 百十 一零 3万5 3万亿 3.5万 3千克 三千克 1,2 3,00 1,0000 ,000 3,,000 "
                 "3-4 3~4 3/4 3：4 3个半 #3 第三 第三个 - -- 负 负负三 --3 -负三 + 三点五 三分之一 十分 "
                 "一点 一样 千万 万一 ٣ 个 位 个个 3k 3w ３．５ 3% None null nan NaN inf -inf Infinity "
-                "True 无 没有 😀 3😀 👍 \x00 3\x00 \x1b[3m \ud800 。 吧 的了 \u200b 请给我3个 "
-                "9999999999999999999999999999999"
-            )
-            + ["", " ", "\u3000", "3 4", "3\n4", "- 3", "3个 4个"],
+                "True 无 没有 😀 3😀 👍 \x00 3\x00 \x1b[3m \ud800 。 吧 的了 \u200b 请给我3个",
+                "",
+                " ",
+                "\u3000",
+                "3 4",
+                "3\n4",
+                "- 3",
+                "3个 4个",
+            ),
         },
     ),
     "age": (
@@ -137,20 +154,25 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             True: words(
                 "是 是的 对 对的 好 好的 好吧 好的吧 好呀 嗯 行 行吧 可以 可以的 没错 确认 確認 ok OK ＯＫ "
                 "Ok. ok的 okay y Y yes YES 1 １ ① 1. (1) 一 第一个 1、是 1.好 是。 是！ 是的是的 好的好的 "
-                "嗯嗯 没问题 要 对啊 \u200b\u662f"
-            )
-            + [" 是 ", "1. 是"],
+                "嗯嗯 没问题 要 对啊 \u200b是",
+                " 是 ",
+                "1. 是",
+            ),
             False: words(
                 "不 不是 不是的 不对 不要 不要了 不用 不用了 不行 否 没有 没有啊 没 算了 算了吧 n N no No. "
-                "2 ２ ② 2. 二 第二个 2、否 2.不要"
-            )
-            + ["2. 否"],
+                "2 ２ ② 2. 二 第二个 2、否 2.不要",
+                "2. 否",
+            ),
             REFUSED: words(
                 "好像不是 不是不行 是不是 不好说 是吗 好不好 行不行 可不可以 不是吗 是否 对不对 好像是 "
                 "也许 不一定 不知道 随便 3 0 12 11 21 ² ½ 1① 两个 最后一个 1、否 2、是 1.不要 2.好 None "
-                "null true false 是是非非 okey-dokey 😀 。 吧 的 了 \x00"
-            )
-            + ["", " ", "yes no", "\u662f\n\u5426", "1 2"],
+                "null true false 是是非非 okey-dokey 😀 。 吧 的 了 \x00",
+                "",
+                " ",
+                "yes no",
+                "是\n否",
+                "1 2",
+            ),
         },
     ),
     "choice": (
@@ -159,16 +181,22 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             "苹果": words(
                 "1 １ ① ⑴ ⒈ ㈠ 1. 1。 (1) （1） 1\ufe0f\u20e3 01 1号 一 一吧 第一 第1个 第一个 第一个吧 "
                 "第一项 选项1 选1 选第一个 我要第一个 1、苹果 1.苹果 １．苹果 1苹果 ①苹果 苹果 苹果。 "
-                "苹果吧 苹 选苹果 选择苹果 我选苹果 我要苹果 要苹果 想要苹果 我就要苹果吧"
-            )
-            + ["1. 苹果", "1) 苹果", " 苹果 ", "选 苹果"],
+                "苹果吧 苹 选苹果 选择苹果 我选苹果 我要苹果 要苹果 想要苹果 我就要苹果吧",
+                "1. 苹果",
+                "1) 苹果",
+                " 苹果 ",
+                "选 苹果",
+            ),
             "香蕉": words("2 二 ② 第二个 最后一个 最后 倒数第一个 香蕉 香 2、香蕉 选香蕉"),
             REFUSED: words(
                 "苹果香蕉 苹果和香蕉 果 蕉 3 0 00 -1 三 零 第三个 第零个 1.5 1e0 12 11 21 1① ①① ² ½ 两 "
                 "两个 一个 1个 2个 第两个 半 都要 不要苹果 不选苹果 随便 1、香蕉 2.苹果 1香蕉 。 吧 选 "
-                "我要 1、2 None 😀 \x00 1\x00"
-            )
-            + ["", " ", "1 2", "\u82f9\u679c\n\u9999\u8549"],
+                "我要 1、2 None 😀 \x00 1\x00",
+                "",
+                " ",
+                "1 2",
+                "苹果\n香蕉",
+            ),
         },
     ),
     "a label beats its ordinal": (
@@ -182,7 +210,7 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
     "exponents": (
         SIZE,
         {
-            "10m²": words("10m2 10") + ["1. 10m²"],
+            "10m²": words("10m2 10", "1. 10m²"),
             "20m²": words("20m² ②"),
         },
     ),
@@ -212,7 +240,22 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             "丑月": words("12 十二 第十二个 ⑫"),
             "甲月": words("1 甲"),
             "癸月": words("１０"),
-            REFUSED: words("13 ⑬ 1月 月"),
+            REFUSED: words("13 ⑬ 1月 月 ①① 1① ①1 1² ¹¹"),
+        },
+    ),
+    "nothing but marks": (
+        MARKS,
+        {
+            "?": words("? ？ 1", " ?"),
+            "!": words("! ！ 2"),
+            REFUSED: words("。 ?? 3"),
+        },
+    ),
+    "the only option": (
+        ONLY,
+        {
+            "冰": words("冰 1 第一个 最后一个 要冰"),
+            REFUSED: words("选 我要 要 吧 。 2", ""),
         },
     ),
     "mapping": (
@@ -234,13 +277,13 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
     "text": (
         NAME,
         {
-            "张三": words("张三") + ["  \u5f20\u4e09 \n"],
+            "张三": words("张三", "  张三 \n"),
             "一二三四五": words("一二三四五"),
             "None": words("None"),
             "好的。": words("好的。"),
             "👍👍👍👍👍": words("👍👍👍👍👍"),
             "Ａ": words("Ａ"),
-            REFUSED: words("\u200b \x00 \u202e 一二三四五六 👍👍👍👍👍👍") + ["", " ", "\n", "\u3000"],
+            REFUSED: words("\u200b \x00 \u202e 一二三四五六 👍👍👍👍👍👍", "", " ", "\n", "\u3000"),
         },
     ),
 }
@@ -446,7 +489,7 @@ def test_a_plain_ask_takes_its_arguments_to_the_command() -> None:
     assert (made.key, made.timeout, made.otherwise, made.cancel, made.back) == ("name", 9.5, "a word!", False, True)
 
 
-MAKERS = {
+MAKERS: dict[str, Callable[..., Any]] = {
     "text": functools.partial(ask.text, "?"),
     "number": functools.partial(ask.number, "?", 1, 9),
     "choice": functools.partial(ask.choice, "?", ["a", "b"]),
@@ -500,7 +543,8 @@ RETRIES = {
 def test_what_was_not_understood_is_met_by_a_sentence_that_says_what_would_be(sentence: str, prompt: Any) -> None:
     retry = given_to(prompt).retry
     assert isinstance(retry, Sentence)
-    assert getattr(CHINESE, retry.name).format(**retry.values) == sentence
+    medium = Medium("gh_test", "oUser", CHINESE, dt.timezone.utc)
+    assert medium.render([Said(retry)]) == [sentence]
     assert all(str(value) in getattr(ENGLISH, retry.name).format(**retry.values) for value in retry.values.values())
 
 

@@ -72,8 +72,8 @@ def ask(bot: Answers, request: Request) -> Response:
 
 def xml(content: str = "你好") -> bytes:
     return (
-        "<xml><ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[me]]></FromUserName><CreateTime>1700000000"
-        "</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA["
+        "<xml><ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[me]]></FromUserName>"
+        "<CreateTime>1700000000</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA["
         f"{content}]]></Content><MsgId>1</MsgId></xml>"
     ).encode()
 

@@ -5,6 +5,7 @@ What stands here is public, and so are `wechat.errors`, `wechat.web`; everything
 
 from .attempt import Turn as Turn
 from .bot import Bot as Bot
+from .cli.serve import run as run
 from .dialog import Again as Again
 from .dialog import Command as Command
 from .dialog import Dialog as Dialog

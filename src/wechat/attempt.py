@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from . import journal, record
-from .dialog import Ask, Recall, Sentence
+from .dialog import Ask, Recall, Say, Sentence
 from .errors import DialogError, Diverged
 from .record import Arrival, Record, Seen, Standing
 from .replay import Incoming, Machine, Medium, Said, accepts, replay
@@ -79,14 +79,14 @@ class Turn:
     """A turn that is over, or about to be: what the hooks after it see, and what is logged."""
 
     message: Any
-    reply: Any
+    reply: Say
     dialog: str
     outcome: str
     seconds: float
     deliveries: int
     error: BaseException | None = dataclasses.field(default=None, repr=False)
 
-    def saying(self, reply: Any) -> Turn:
+    def saying(self, reply: Say) -> Turn:
         """The same turn with another reply."""
         return dataclasses.replace(self, reply=reply)
 

@@ -33,7 +33,7 @@ from typing_extensions import dataclass_transform
 from .errors import ConfigurationError, DialogError, ForgottenYield
 
 if TYPE_CHECKING:  # for annotations only: the core knows nothing of WeChat when it runs
-    from .reply import Say
+    from .reply import Say as Say
 else:
     Say: TypeAlias = Any
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, overload
 
 from typing_extensions import Unpack
 
-from .dialog import Ask, Command, Sentence, StepFunction, innermost
+from .dialog import Ask, Command, Sentence, StepFunction
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:  # for annotations only
@@ -138,8 +138,6 @@ def _whole(plain: str) -> int | None:
 
 def _numeral(plain: str) -> int | None:
     """A Chinese numeral below 10¹², read exactly: what its value is spelled like, and nothing similar."""
-    if len(plain) > 24:  # 九千九百九十九亿… has 23
-        return None
     for said, spelled in _SAID_OTHERWISE:
         plain = said.sub(spelled, plain)
     match = _NUMERAL.fullmatch(plain)
@@ -376,9 +374,8 @@ def _accepted(accept: Any) -> tuple[type, ...] | None:
 
 def _is_reader(read: Any) -> bool:
     """Whether it can be called for a value: a step, a coroutine and a generator would give something else."""
-    function = innermost(read) if callable(read) else None
     lazy = inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction
-    return callable(read) and not isinstance(read, StepFunction) and not any(is_lazy(function) for is_lazy in lazy)
+    return callable(read) and not isinstance(read, StepFunction) and not any(is_lazy(read) for is_lazy in lazy)
 
 
 # ---- ask ------------------------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """The command ``wechat-dialog``.
 
-Each command is one module, and one row of `COMMANDS`. A module has a docstring, which is its help; ``arguments(parser)``,
+Each command is one module, and stands in `COMMANDS`. A module has a docstring, which is its help; ``arguments(parser)``,
 which says what it takes; and ``main(options)``, which does it and gives the exit code: 0, 1 where it failed, 2 where it
-could not begin. A command imports what only it needs when it runs, so that each works with what is installed; and nothing
-is imported before a command is asked for, because `wechat.run` is from here too.
+could not begin. A command imports what only it needs when it runs, so that each works with what is installed; and
+nothing is imported before a command is asked for, because `wechat.run` is from here too.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class Sender:
         return _xml({**common, **fields, **own})
 
     def _push(self, xml: str) -> bytes:
-        """One push, signed (and encrypted) for itself. Gives the body that came back; raises `OSError` where none did."""
+        """One push, signed (and encrypted) for itself. Gives the body that came back; `OSError` where none did."""
         timestamp, nonce = str(int(time.time())), str(secrets.randbelow(10**9))
         query = {"signature": crypto.signature(self.token, timestamp, nonce)}
         query |= {"timestamp": timestamp, "nonce": nonce, "openid": self.user}

@@ -37,7 +37,7 @@ def log() -> None:
 
 
 def serve(application: Any, *, host: str, port: int, **more: Any) -> int:
-    """Serve until interrupted. Gives the exit code. `application` is one, or with ``factory=True`` the name of what makes it.
+    """Serve an application, or with ``factory=True`` what the named function makes, until interrupted. Gives the exit code.
 
     Raises `ConfigurationError` where no server is installed.
     """

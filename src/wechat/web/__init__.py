@@ -109,7 +109,7 @@ def query(raw: str) -> dict[str, str]:
 
 
 def drawn(read: Callable[[int], bytes], length: int = MOST + 1) -> bytes:
-    """What `read` gives, at most `length` bytes and never more than one above `MOST`: enough to know that it is too large."""
+    """What `read` gives: at most `length` bytes, and never more than one above `MOST`, which shows that it is too large."""
     body, left = b"", min(length, MOST + 1)
     while left > 0 and (piece := read(left)):
         body, left = body + piece, left - len(piece)

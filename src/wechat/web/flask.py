@@ -29,5 +29,5 @@ class View:
 
 
 def view(bot: Answers) -> View:
-    """A view function that answers GET and POST; of several in one application, each needs an ``endpoint=`` of its own."""
+    """A view that answers GET and POST; of several in one application, each needs an ``endpoint=`` of its own."""
     return View(bot)
