@@ -197,6 +197,7 @@ CALLED = {
     "forget": "*keys",
     "now": "",
     "rng": "",
+    "run": "bot, *, host='127.0.0.1', port=8000, path='/wechat'",
     "step": "fn=None, /, *, name=None",
     "ask": "say=None, /, *, accept=None, key=None, timeout=None, otherwise=..., cancel=True, back=False",
     "ask.text": "say, /, *, longest=None, **more",
