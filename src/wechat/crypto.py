@@ -82,11 +82,11 @@ class Cipher:
     def seal(self, xml: str, *, timestamp: int, nonce: str, random: bytes | None = None) -> str:
         """A reply in its envelope, as XML. `timestamp`: seconds since 1970."""
         encrypt = self.encrypt(xml.encode(), random)
+        nonce = re.sub(r"\W", "", nonce, flags=re.ASCII)  # it came in a query, so it may hold anything
         signed = signature(self.token, str(timestamp), nonce, encrypt)
-        safe = nonce.replace("]]>", "")
         return (
             f"<xml><Encrypt><![CDATA[{encrypt}]]></Encrypt><MsgSignature><![CDATA[{signed}]]></MsgSignature>"
-            f"<TimeStamp>{timestamp}</TimeStamp><Nonce><![CDATA[{safe}]]></Nonce></xml>"
+            f"<TimeStamp>{timestamp}</TimeStamp><Nonce><![CDATA[{nonce}]]></Nonce></xml>"
         )
 
     def _aes(self) -> Aes[modes.CBC]:

@@ -293,7 +293,7 @@ def size(text: str) -> int:
 
 
 #: what is not cut: a link, an address, a grapheme cluster
-_WHOLE = regex.compile(r"<a\b[^>]*>.*?</a>|https?://[\x21-\x7e]+|\X", regex.DOTALL)
+_WHOLE = regex.compile(r"<a\b[^>]*>.*?</a>|https?://[!#-;=?-~]+|\X", regex.DOTALL)
 #: where a cut is best, the best first
 _ENDS = (
     re.compile(r"\n\s*\n"),

@@ -1,0 +1,105 @@
+"""The signature and the envelope: WeChat's own numbers, and every way to be wrong."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wechat.crypto import Cipher, signature, verify
+from wechat.errors import BadEnvelope, BadSignature, ConfigurationError, ProtocolError
+
+KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"  # WeChat's sample: the last character has unused bits set
+CIPHER = Cipher(KEY, "wx0123456789abcdef", "token")
+
+
+def sealed(plain: bytes, cipher: Cipher = CIPHER, token: str = "token") -> dict[str, str]:
+    encrypt = cipher.encrypt(plain)
+    return {"encrypt": encrypt, "msg_signature": signature(token, "1", "n", encrypt), "timestamp": "1", "nonce": "n"}
+
+
+def opened(cipher: Cipher, encrypt: str, **query: str) -> bytes:
+    return cipher.open(encrypt, **query)  # type: ignore[arg-type]
+
+
+def test_a_signature_is_the_digest_of_the_sorted_parts() -> None:
+    assert signature("b", "c", "a") == signature("c", "a", "b") == "a9993e364706816aba3e25717850c26c9cd0d89d"  # abc
+
+
+def test_a_right_signature_passes_and_any_other_does_not() -> None:
+    verify("token", signature("token", "1", "n"), "1", "n")
+    for wrong in ("", "x", "é", "\ud800", signature("other", "1", "n"), signature("token", "1", "n").upper()):
+        with pytest.raises(BadSignature):
+            verify("token", wrong, "1", "n")
+
+
+@pytest.mark.parametrize("length", [*range(70), 2048, 65536])
+def test_what_was_sealed_is_what_is_opened(length: int) -> None:
+    plain = bytes(range(256)) * (length // 256 + 1)
+    assert opened(CIPHER, **sealed(plain[:length])) == plain[:length]
+
+
+def test_a_reply_in_its_envelope_is_opened_by_whoever_has_the_key() -> None:
+    root = ET.fromstring(CIPHER.seal("<xml>你好</xml>", timestamp=1_790_000_000, nonce="n]]>é"))
+    text = {child.tag: child.text or "" for child in root}
+    assert text["TimeStamp"] == "1790000000"
+    plain = CIPHER.open(
+        text["Encrypt"], msg_signature=text["MsgSignature"], timestamp=text["TimeStamp"], nonce=text["Nonce"]
+    )
+    assert plain.decode() == "<xml>你好</xml>"
+
+
+def test_no_two_envelopes_of_one_text_are_alike() -> None:
+    assert CIPHER.encrypt(b"x") != CIPHER.encrypt(b"x")
+    assert CIPHER.encrypt(b"x", b"r" * 16) == CIPHER.encrypt(b"x", b"r" * 16)
+
+
+OTHER_KEY = Cipher(KEY[::-1], "wx0123456789abcdef", "token")
+OTHER_APP = Cipher(KEY, "wx9999999999999999", "token")
+
+
+@pytest.mark.parametrize(
+    ("envelope", "error"),
+    [
+        ({**sealed(b"x"), "msg_signature": "0" * 40}, BadSignature),
+        (sealed(b"x", token="other"), BadSignature),
+        (sealed(b"x", OTHER_KEY), BadEnvelope),
+        (sealed(b"x", OTHER_APP), BadEnvelope),
+    ],
+)
+def test_what_is_not_for_this_account_is_not_opened(envelope: dict[str, str], error: Any) -> None:
+    with pytest.raises(error):
+        opened(CIPHER, **envelope)
+
+
+@pytest.mark.parametrize(
+    "encrypt", ["", "!", "AAAA", base64.b64encode(b"x" * 31).decode(), base64.b64encode(b"x" * 32).decode(), "é"]
+)
+def test_a_signed_envelope_that_holds_nothing_is_refused(encrypt: str) -> None:
+    with pytest.raises(BadEnvelope):
+        CIPHER.open(encrypt, msg_signature=signature("token", "1", "n", encrypt), timestamp="1", nonce="n")
+
+
+@given(st.integers(0, 10_000), st.integers(0, 7))
+def test_no_flipped_bit_raises_anything_but_our_own(at: int, bit: int) -> None:
+    raw = bytearray(base64.b64decode(CIPHER.encrypt(b"<xml></xml>")))
+    raw[at % len(raw)] ^= 1 << bit
+    encrypt = base64.b64encode(bytes(raw)).decode()
+    with contextlib.suppress(ProtocolError):
+        CIPHER.open(encrypt, msg_signature=signature("token", "1", "n", encrypt), timestamp="1", nonce="n")
+
+
+@pytest.mark.parametrize("key", ["", "short", KEY + "=", KEY[:-1] + "é", KEY[:-1] + " "])
+def test_a_key_that_is_none_is_refused(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="43 letters and digits"):
+        Cipher(key, "wx0123456789abcdef", "token")
+
+
+def test_a_cipher_shows_no_secret() -> None:
+    assert KEY not in repr(CIPHER)
+    assert "token" not in repr(CIPHER)

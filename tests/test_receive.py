@@ -1,0 +1,266 @@
+"""Bytes from WeChat: every kind of message, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wechat import receive
+from wechat.errors import BadEnvelope, BadMessage, ProtocolError
+from wechat.receive import (
+    ClickEvent,
+    Event,
+    ImageMessage,
+    LinkMessage,
+    LocationMessage,
+    Message,
+    ScanEvent,
+    SubscribeEvent,
+    TextMessage,
+    UnsubscribeEvent,
+    VideoMessage,
+    VoiceMessage,
+)
+
+ZONE = dt.timezone(dt.timedelta(hours=8))
+
+
+def push(fields: str, kind: str = "text", sender: str = "oUser", created: str = "1790000000") -> bytes:
+    return (
+        f"<xml><ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[{sender}]]></FromUserName>"
+        f"<CreateTime>{created}</CreateTime><MsgType><![CDATA[{kind}]]></MsgType>{fields}</xml>"
+    ).encode()
+
+
+def elements(**fields: str) -> str:
+    return "".join(f"<{name}><![CDATA[{text}]]></{name}>" for name, text in fields.items())
+
+
+def event(name: str, **fields: str) -> bytes:
+    return push(elements(Event=name, **fields), "event")
+
+
+#: a push, the class it is, and what its fields are
+CASES: list[tuple[bytes, type[Message], dict[str, Any]]] = [
+    (
+        push(elements(Content=" hi ", MsgId="24000000000000001")),
+        TextMessage,
+        {"text": " hi ", "id": "24000000000000001", "kind": "text"},
+    ),
+    (
+        push(elements(PicUrl="http://p", MediaId="m", MsgId="1"), "image"),
+        ImageMessage,
+        {"url": "http://p", "media_id": "m", "text": "", "kind": "image"},
+    ),
+    (
+        push(elements(MediaId="m", Format="amr", Recognition="said", MsgId="1"), "voice"),
+        VoiceMessage,
+        {"media_id": "m", "format": "amr", "text": "said"},
+    ),
+    (push(elements(MediaId="m", Format="amr", Recognition="", MsgId="1"), "voice"), VoiceMessage, {"text": ""}),
+    (
+        push(elements(MediaId="m", ThumbMediaId="t", MsgId="1"), "video"),
+        VideoMessage,
+        {"media_id": "m", "thumb_media_id": "t", "short": False, "kind": "video"},
+    ),
+    (push(elements(MediaId="m", MsgId="1"), "shortvideo"), VideoMessage, {"short": True, "kind": "video"}),
+    (
+        push(elements(Location_X="23.134521", Location_Y="-113.5", Scale="20", Label="here", MsgId="1"), "location"),
+        LocationMessage,
+        {"latitude": 23.134521, "longitude": -113.5, "scale": 20, "label": "here"},
+    ),
+    (
+        push(elements(Title="t", Description="d", Url="u", MsgId="1"), "link"),
+        LinkMessage,
+        {"title": "t", "description": "d", "url": "u"},
+    ),
+    (push(elements(MsgId="1"), "file"), Message, {"kind": "other"}),
+    (event("subscribe"), SubscribeEvent, {"event": "subscribe", "scene": "", "key": ""}),
+    (
+        event("subscribe", EventKey="qrscene_12", Ticket="t"),
+        SubscribeEvent,
+        {"scene": "12", "ticket": "t", "key": "qrscene_12"},
+    ),
+    (event("unsubscribe"), UnsubscribeEvent, {"kind": "event"}),
+    (event("SCAN", EventKey="12", Ticket="t"), ScanEvent, {"event": "scan", "scene": "12", "ticket": "t"}),
+    (event("CLICK", EventKey="KEY"), ClickEvent, {"event": "click", "key": "KEY"}),
+    (event("VIEW", EventKey="http://x", MenuId="5"), Event, {"event": "view", "key": "http://x"}),
+    (event("LOCATION", Latitude="1"), Event, {"event": "location"}),
+    (event("a_new_one", Whatever="x"), Event, {"event": "a_new_one"}),
+]
+
+
+@pytest.mark.parametrize(("body", "cls", "fields"), CASES)
+def test_a_push_is_the_message_that_it_says(body: bytes, cls: type[Message], fields: dict[str, Any]) -> None:
+    message = receive.parse(body, ZONE)
+    assert type(message) is cls
+    assert {name: getattr(message, name) for name in fields} == fields
+    assert (message.account, message.openid, message.created) == ("gh_1", "oUser", 1_790_000_000)
+    assert message.time.utcoffset() == dt.timedelta(hours=8)
+
+
+@pytest.mark.parametrize("body", [body for body, *_ in CASES])
+def test_what_a_record_keeps_of_a_message_is_the_message(body: bytes) -> None:
+    message = receive.parse(body, ZONE)
+    assert restored(message) == message
+    assert restored(message).raw == message.raw
+
+
+def restored(message: Message) -> Message:
+    return receive.decode(
+        receive.encode(message),
+        account=message.account,
+        openid=message.openid,
+        id=message.id,
+        created=message.created,
+        timezone=message.time.tzinfo or ZONE,
+    )
+
+
+COMMON = {"openid": "o", "account": "gh_1", "id": "7", "time": dt.datetime(2026, 3, 8, tzinfo=ZONE)}
+HANDMADE = [
+    TextMessage(text="hi", **COMMON),
+    TextMessage(text="", **COMMON),
+    ImageMessage(url="u", media_id="m", **COMMON),
+    VoiceMessage(media_id="m", format="amr", text="said", **COMMON),
+    VideoMessage(media_id="m", thumb_media_id="t", short=True, **COMMON),
+    LocationMessage(latitude=1.5, longitude=2.5, scale=3, label="x", **COMMON),
+    LinkMessage(title="t", description="d", url="u", **COMMON),
+    SubscribeEvent(event="subscribe", key="qrscene_1", scene="1", ticket="t", **COMMON),
+    UnsubscribeEvent(event="unsubscribe", **COMMON),
+    ScanEvent(event="scan", key="1", scene="1", ticket="t", **COMMON),
+    ClickEvent(event="click", key="K", **COMMON),
+    Event(event="view", key="K", **COMMON),
+]
+
+
+@pytest.mark.parametrize("message", HANDMADE, ids=lambda message: type(message).__name__)
+def test_a_message_made_by_hand_is_kept_like_any_other(message: Message) -> None:
+    assert restored(message) == message
+
+
+def test_a_text_is_kept_as_its_text_alone() -> None:
+    assert receive.encode(receive.parse(push(elements(Content="5", MsgId="1")), ZONE)) == "5"
+    more = receive.parse(push(elements(Content="5", MsgId="1", bizmsgmenuid="9")), ZONE)
+    assert receive.encode(more) == {"MsgType": "text", "Content": "5", "bizmsgmenuid": "9"}
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Z][a-z]{1,5}", fullmatch=True), st.text(st.characters(categories=["L", "N"]), max_size=4)
+    )
+)
+def test_whatever_fields_come_are_kept(fields: dict[str, str]) -> None:
+    raw = {"ToUserName": "gh_1", "FromUserName": "o", "CreateTime": "1", "MsgType": "odd", "MsgId": "1", **fields}
+    message = receive.build(raw, ZONE)
+    assert restored(message).raw == raw
+
+
+def test_header_fields_are_stripped_and_what_the_user_wrote_is_not() -> None:
+    body = push("<Content> <![CDATA[ hi ]]> </Content><MsgId> 1 </MsgId>").replace(
+        b"<![CDATA[text]]>", b" <![CDATA[text]]> "
+    )
+    message = receive.parse(body, ZONE)
+    assert message.text == "  hi  "
+    assert message.id == "1"
+
+
+def test_nested_and_repeated_elements_are_dicts_and_lists() -> None:
+    pics = "<SendPicsInfo><Count>2</Count><PicList><item><A>1</A></item><item><A>2</A></item></PicList></SendPicsInfo>"
+    message = receive.parse(push(elements(Event="pic_weixin") + pics, "event"), ZONE)
+    assert message.raw["SendPicsInfo"] == {"Count": "2", "PicList": {"item": [{"A": "1"}, {"A": "2"}]}}
+
+
+def test_stray_text_is_ignored() -> None:
+    assert receive.parse(push("stray" + elements(Content="x", MsgId="1")), ZONE).text == "x"
+
+
+DOCTYPE = b"<!DOCTYPE xml [<!ENTITY a 'b'>]>"
+REFUSED = {
+    "empty": b"",
+    "no XML": b"not xml",
+    "cut off": push(elements(Content="x"))[:-9],
+    "another root": b"<html></html>",
+    "an empty root": b"<xml></xml>",
+    "no sender": push(elements(Content="x"), sender=""),
+    "no time": push(elements(Content="x"), created="soon"),
+    "a time beyond time": push(elements(Content="x"), created="9" * 30),
+    "an event without a name": push("", "event"),
+    "an internal entity": DOCTYPE + push(elements(Content="x")),
+    "an external entity": b'<!DOCTYPE xml SYSTEM "file:///etc/passwd">' + push(elements(Content="x")),
+    "an undefined entity": push("<Content>&nope;</Content>"),
+    "an instruction": b"<?php x?>" + push(elements(Content="x")),
+    "too deep": b"<xml>" + b"<a>" * 100 + b"</a>" * 100 + b"</xml>",
+    "no UTF-8": push("<Content>\xff</Content>".replace("\xff", "X")).replace(b"X", b"\xff"),
+    "NUL": push("<Content>\0</Content>"),
+    "an infinite scale": push(elements(Location_X="1", Location_Y="1", Scale="inf", MsgId="1"), "location"),
+    "a latitude that is none": push(elements(Location_X="nan", Location_Y="1", Scale="1", MsgId="1"), "location"),
+    "an overflowing scale": push(elements(Location_X="1", Location_Y="1", Scale="1e999", MsgId="1"), "location"),
+    "a sender that is nested": push("").replace(b"<![CDATA[oUser]]>", b"<a>x</a>"),
+    "another encoding": b'<?xml version="1.0" encoding="no-such"?>' + push(""),
+}
+
+
+@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
+def test_what_is_no_push_is_refused(body: bytes) -> None:
+    with pytest.raises(BadMessage):
+        receive.parse(body, ZONE)
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: push(text)))
+def test_nothing_but_our_own_errors_leaves(body: bytes) -> None:
+    with contextlib.suppress(ProtocolError):
+        receive.parse(body, ZONE)
+
+
+@given(st.sampled_from([body for body, *_ in CASES]), st.data())
+def test_a_push_that_was_tampered_with_is_a_message_or_refused(body: bytes, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(body) - 1))
+    changed = body[:at] + data.draw(st.binary(max_size=3)) + body[at + data.draw(st.integers(0, 3)) :]
+    with contextlib.suppress(ProtocolError):
+        assert isinstance(receive.parse(changed, ZONE), Message)
+
+
+def test_the_same_event_twice_is_one_and_any_difference_makes_two() -> None:
+    one = receive.parse(event("CLICK", EventKey="A"), ZONE)
+    assert receive.parse(event("CLICK", EventKey="A"), ZONE).id == one.id
+    assert receive.parse(event("CLICK", EventKey="B"), ZONE).id != one.id
+    assert receive.parse(event("LOCATION", EventKey="A"), ZONE).id != one.id
+
+
+@pytest.mark.parametrize(
+    ("name", "silent"),
+    [
+        ("unsubscribe", True),
+        ("VIEW", True),
+        ("LOCATION", True),
+        ("TEMPLATESENDJOBFINISH", True),
+        ("user_get_card", True),
+    ]
+    + [("CLICK", False), ("subscribe", False), ("SCAN", False), ("scancode_waitmsg", False), ("brand_new", False)],
+)
+def test_some_pushes_show_no_reply(name: str, silent: bool) -> None:
+    assert receive.silent(receive.parse(event(name), ZONE)) is silent
+
+
+def test_an_envelope_is_taken_from_a_safe_push() -> None:
+    body = b"<xml><ToUserName>gh_1</ToUserName><Encrypt><![CDATA[abc=]]></Encrypt></xml>"
+    assert receive.envelope(body) == ("gh_1", "abc=")
+    with pytest.raises(BadEnvelope):
+        receive.envelope(push(elements(Content="x")))
+
+
+def test_match_is_what_a_pattern_found() -> None:
+    message = TextMessage(text="w Beijing", **COMMON)
+    found = re.search(r"w (\w+)", message.text)
+    assert found
+    assert message.with_match(found).match[1] == "Beijing"
+    assert message.with_match(found) == message
+    with pytest.raises(AttributeError, match="no pattern brought"):
+        _ = message.match

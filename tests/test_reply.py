@@ -1,0 +1,172 @@
+"""What goes back: well-formed whatever is in it, and never more than fits."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import regex
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wechat import reply
+from wechat.reply import Article, Image, Music, News, Reply, Text, Transfer, Video, Voice
+
+#: a reply, its MsgType, and where in the XML its fields are
+CASES: list[tuple[Reply, str, dict[str, str]]] = [
+    (Text("hi"), "text", {"Content": "hi"}),
+    (Image("m"), "image", {"Image/MediaId": "m"}),
+    (Voice("m"), "voice", {"Voice/MediaId": "m"}),
+    (
+        Video("m", "t", "d"),
+        "video",
+        {"Video/MediaId": "m", "Video/Title": "t", "Video/Description": "d"},
+    ),
+    (
+        Music("u", "t", "d", "h", "i"),
+        "music",
+        {
+            "Music/MusicUrl": "u",
+            "Music/Title": "t",
+            "Music/Description": "d",
+            "Music/HQMusicUrl": "h",
+            "Music/ThumbMediaId": "i",
+        },
+    ),
+    (
+        News(Article("t", "u", "d", "p")),
+        "news",
+        {
+            "ArticleCount": "1",
+            "Articles/item/Title": "t",
+            "Articles/item/Url": "u",
+            "Articles/item/Description": "d",
+            "Articles/item/PicUrl": "p",
+        },
+    ),
+    (Transfer(), "transfer_customer_service", {}),
+    (Transfer("a@b"), "transfer_customer_service", {"TransInfo/KfAccount": "a@b"}),
+]
+
+
+def read(made: Reply) -> ET.Element:
+    return ET.fromstring(reply.format(made, to="oUser", account="gh_1", created=1_790_000_000))
+
+
+@pytest.mark.parametrize(("made", "kind", "fields"), CASES)
+def test_a_reply_is_the_xml_that_wechat_reads(made: Reply, kind: str, fields: dict[str, str]) -> None:
+    root = read(made)
+    common = {"ToUserName": "oUser", "FromUserName": "gh_1", "CreateTime": "1790000000", "MsgType": kind}
+    for path, text in (common | fields).items():
+        assert root.findtext(path) == text
+
+
+@pytest.mark.parametrize("made", [made for made, *_ in CASES] + [News(Article("a", "b"), Article("c", "d"))])
+def test_what_a_record_keeps_of_a_reply_is_the_reply(made: Reply) -> None:
+    assert reply.decode(reply.encode(made)) == made
+
+
+def test_nothing_to_say_is_success() -> None:
+    assert reply.format(None, to="o", account="g", created=1) == "success"
+
+
+@given(st.text(min_size=1).filter(str.strip) | st.just("]]>") | st.just("x]]></Content><Content>forged"))
+def test_no_text_can_break_or_forge_a_reply(text: str) -> None:
+    root = read(Text(text))
+    assert len(root.findall("Content")) == 1
+    legal = re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
+    assert (root.findtext("Content") or "") == legal.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "made"),
+    [
+        ("x", Text("x")),
+        ("", None),
+        (" ", None),
+        (None, None),
+        (Image("m"), Image("m")),
+        ([Article("t", "u")], News(Article("t", "u"))),
+    ],
+)
+def test_what_may_be_said(said: Any, made: Reply | None) -> None:
+    assert reply.reply(said) == made
+
+
+@pytest.mark.parametrize("wrong", [5, b"x", [], ["x"], {"a": 1}, object(), Article("t", "u")])
+def test_what_may_not_be_said(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="cannot be said: say text, a reply"):
+        reply.reply(wrong)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Text(""), lambda: Image(" "), lambda: News(), lambda: Article("", "u"), lambda: Music("")],
+)
+def test_a_reply_that_wechat_would_not_show_is_refused_where_it_is_made(make: Any) -> None:
+    with pytest.raises(ValueError, match=r"empty|needs an Article"):
+        make()
+
+
+@pytest.mark.parametrize("words", ["报名", "a&b", 'say "x"', "<b>", "100%", "two words", "line\nline", "100%41", "😀"])
+def test_a_tap_sends_the_words_of_its_link(words: str) -> None:
+    made = reply.link("label", words)
+    href = re.fullmatch(r'<a href="weixin://bizmsgmenu\?msgmenucontent=([^"&]*)&msgmenuid=1">label</a>', made)
+    assert href, made
+    assert unquote(href[1]) == words
+    assert reply.visible(f"before {made} after") == "before label after"
+
+
+def test_a_link_sends_its_label_unless_it_says_otherwise() -> None:
+    assert "msgmenucontent=报名&" in reply.link("报名")
+
+
+def test_options_stand_one_a_line() -> None:
+    assert reply.visible(reply.options(["是", "否"])) == "1. 是\n2. 否"
+    assert reply.options(["是", "否"], taps=False) == "1. 是\n2. 否"
+
+
+LINK = reply.link("继续")
+PIECES = st.lists(
+    st.sampled_from(
+        ["甲", "a", " ", "\n", "\n\n", "。", ". ", "👨‍👩‍👧", "é", LINK, "https://example.com/a?b=c", "，", "！"]
+    ),
+    max_size=60,
+).map("".join)
+
+
+@given(PIECES, st.integers(100, 300))
+def test_a_long_text_is_cut_where_it_may_be(text: str, limit: int) -> None:
+    pieces = reply.split(text, limit)
+    assert all(0 < reply.size(piece) <= limit for piece in pieces)
+    assert re.sub(r"\s", "", "".join(pieces)) == re.sub(r"\s", "", text)
+    for whole in (LINK, "https://example.com/a?b=c"):
+        assert sum(piece.count(whole) for piece in pieces) == text.count(whole)
+    clusters = [cluster for piece in pieces for cluster in regex.findall(r"\X", piece) if cluster.strip()]
+    assert clusters == [cluster for cluster in regex.findall(r"\X", text) if cluster.strip()]
+
+
+@given(st.text(max_size=50), st.integers(8, 20))
+def test_any_text_is_cut_to_fit(text: str, limit: int) -> None:
+    pieces = reply.split(text, limit)
+    assert all(0 < reply.size(piece) <= limit for piece in pieces)
+    assert re.sub(r"\s", "", "".join(pieces)) == re.sub(r"\s", "", text)
+
+
+def test_a_cut_is_best_between_paragraphs_then_lines_then_sentences() -> None:
+    assert reply.split("甲甲甲甲\n\n乙乙\n丙丙", 24) == ["甲甲甲甲", "乙乙\n丙丙"]
+    assert reply.split("甲甲甲甲\n乙乙。丙丙", 26) == ["甲甲甲甲", "乙乙。丙丙"]
+    assert reply.split("甲甲甲。乙乙，丙丙", 26) == ["甲甲甲。", "乙乙，丙丙"]
+
+
+def test_what_fits_is_left_whole() -> None:
+    assert reply.split("x" * reply.LIMIT) == ["x" * reply.LIMIT]
+    assert reply.split("") == []
+    assert [reply.size(piece) for piece in reply.split("x" * (reply.LIMIT + 1))] == [reply.LIMIT, 1]
+
+
+def test_a_very_long_text_is_cut_piece_by_piece() -> None:
+    assert len(reply.split("甲。" * 40_000)) > 100
