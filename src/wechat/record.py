@@ -486,9 +486,13 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
     ):
         old: Mapping[Any, Any] = was
         new: Mapping[Any, Any] = now
-        put.update((f"{letter}{key}", write(value)) for key, value in new.items() if old.get(key) != value)
+        put.update((f"{letter}{key}", write(value)) for key, value in new.items() if _differ(old.get(key), value))
         drop += [f"{letter}{key}" for key in old if key not in new]
     return put, drop
+
+
+def _differ(old: Any, new: Any) -> bool:
+    return old is not new and old != new  # parts are frozen, and a copy shares them
 
 
 def expires(rec: Record, now: int) -> int | None:

@@ -27,7 +27,7 @@ from . import turn
 from .attempt import Conduct, Delivery, Turn
 from .dialog import Step, innermost, running
 from .errors import WeChatError
-from .stores import Loaded, Patch, Store, wall_clock
+from .stores import Patch, Store, wall_clock
 
 T = TypeVar("T")
 Hooks = Mapping[str, Sequence[Callable[..., Any]]]
@@ -117,9 +117,9 @@ class Runtime:
         """The store's time."""
         return self._ahead + int(self._monotonic() * 1000)
 
-    def heard(self, now: int) -> int:
+    def heard(self, now: int) -> None:
+        """The store has told its time."""
         self._ahead = now - int(self._monotonic() * 1000)
-        return now
 
     async def deliver(self, conduct: Conduct, key: str, message: Any) -> Any:
         """The reply that this delivery of `message` carries, encoded; None where it has none of its own (too late, superseded)."""
@@ -209,18 +209,16 @@ class Drive:
             came = await CARRY[type(effect)](self, effect)
 
     async def load(self, effect: turn.Load) -> turn.Loaded:
-        return self._loaded(await self._runtime.store.load(self._key))
+        loaded = await self._runtime.store.load(self._key)
+        self._runtime.heard(loaded.now)
+        return loaded
 
     async def write(self, effect: turn.Write) -> turn.Written | turn.Loaded:
         version = secrets.token_urlsafe(9)
         patch = Patch(version, effect.put, effect.drop, effect.expires, effect.wake)
         came = await self._runtime.store.patch(self._key, effect.version, patch)
-        if isinstance(came, Loaded):
-            return self._loaded(came)
-        return turn.Written(version, self._runtime.heard(came.now))
-
-    def _loaded(self, loaded: Loaded) -> turn.Loaded:
-        return turn.Loaded(loaded.version, loaded.fields, self._runtime.heard(loaded.now))
+        self._runtime.heard(came.now)
+        return came if isinstance(came, turn.Loaded) else turn.Written(version, came.now)
 
     async def wait(self, effect: turn.Wait) -> None:
         await self._runtime.store.wait(self._key, effect.until)

@@ -26,6 +26,7 @@ import anyio
 from anyio.lowlevel import current_token
 
 from ..errors import ConfigurationError
+from ..turn import Loaded as Loaded
 
 Clock = Callable[[], int]
 
@@ -36,16 +37,6 @@ def wall_clock() -> int:
 
 
 # ---- the protocol ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What is there now."""
-
-    #: "" where there is no record: never written, expired or erased
-    version: str
-    fields: Mapping[str, str]
-    now: int
 
 
 @dataclass(frozen=True)
