@@ -188,7 +188,8 @@ class World:
         return turn.Done(value, error, self.now)
 
     def wait(self, work: Work, effect: turn.Wait) -> Any:
-        work.until = max(effect.until, self.now + 1)
+        changed = self.there(work.key)[0] != effect.version
+        work.until = self.now if changed else max(effect.until, self.now + 1)
         return ...
 
     def answer(self, work: Work, effect: turn.Answer) -> None:

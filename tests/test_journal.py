@@ -58,7 +58,7 @@ def test_a_kind_that_a_newer_version_wrote_is_not_guessed_at() -> None:
         journal.decode('["z",1]')
 
 
-@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), object(), {1: object()}, [print]])
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "\ud83d", object(), {1: object()}, [print]])
 def test_what_json_cannot_hold_is_refused(wrong: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         journal.plain(wrong)

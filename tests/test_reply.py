@@ -88,6 +88,7 @@ def test_no_text_can_break_or_forge_a_reply(text: str) -> None:
         ("", None),
         (" ", None),
         (None, None),
+        ("half \ud83d", Text("half ?")),
         (Image("m"), Image("m")),
         ([Article("t", "u")], News(Article("t", "u"))),
     ],

@@ -320,6 +320,16 @@ async def test_a_wait_ends_at_its_time(bench: Bench, store: Store, key: str) -> 
         await store.wait(key, bench.now() - MINUTE)
 
 
+async def test_a_wait_for_what_has_happened_already_ends_at_once(bench: Bench, store: Store, key: str) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1"}))
+    with anyio.fail_after(5):
+        await store.wait(key, bench.now() + MINUTE, "")
+        await store.wait(key, bench.now() + MINUTE, "v0")
+    with anyio.move_on_after(0.05) as scope:
+        await store.wait(key, bench.now() + MINUTE, "v1")
+    assert scope.cancelled_caught
+
+
 async def test_a_patch_wakes_all_who_wait_for_its_key(bench: Bench, store: Store, key: str) -> None:
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:

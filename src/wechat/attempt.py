@@ -200,7 +200,7 @@ class Attempt:
         try:
             machine = replay(self.conduct.router.scripts, lines, self.voice)
             if not self.rec.turn and not isinstance(machine.want, Ask):
-                machine._diverged("an ask", machine._standing())
+                machine.diverge("an ask", machine.stands_at())
         except Diverged as error:
             self.broken = error
             return None

@@ -160,7 +160,9 @@ def compact(value: Any) -> str:
 
 def plain(value: Any) -> Any:
     """A step's result, or one of the user's data, as JSON holds it. Raises TypeError or ValueError where it cannot."""
-    return json.loads(compact(msgspec.to_builtins(value, str_keys=True, enc_hook=_dump)))
+    text = compact(msgspec.to_builtins(value, str_keys=True, enc_hook=_dump))
+    text.encode()  # half a surrogate pair is no text, and no store keeps it
+    return json.loads(text)
 
 
 def restore(value: Any, annotation: Any) -> Any:

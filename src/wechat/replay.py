@@ -251,10 +251,10 @@ class Machine:
     def _answered(self, entry: journal.Answered) -> None:
         ask = self._asks(entry, f"an answer{f' to {entry.key!r}' if entry.key else ''}")
         if entry.key is not None and entry.key != ask.key:
-            self._diverged(f"an answer to {entry.key!r}", f"{ask!r} with key {ask.key!r}")
+            self.diverge(f"an answer to {entry.key!r}", f"{ask!r} with key {ask.key!r}")
         message = self._medium.message(entry.payload, entry.message, entry.created)
         if not accepts(ask, message):
-            self._diverged(f"a {message.kind} message", f"{ask!r}, which does not accept it")
+            self.diverge(f"a {message.kind} message", f"{ask!r}, which does not accept it")
         self._input(entry.message, entry.at)
         if isinstance(ask, Reopening):
             self._reopen(message)
@@ -286,7 +286,7 @@ class Machine:
         try:
             value = journal.restore(entry.value, step.function.returns)
         except (TypeError, ValueError) as error:
-            self._diverged(f"a result of {entry.name!r} that is none any more ({error})", repr(step))
+            self.diverge(f"a result of {entry.name!r} that is none any more ({error})", repr(step))
         self.at = entry.at
         if self.streams:
             self.said.append(Said(value))
@@ -301,7 +301,7 @@ class Machine:
     def _recalled(self, entry: journal.Recalled) -> None:
         want = self.want
         if not isinstance(want, Recall) or want.key != entry.key:
-            self._diverged(f"recall({entry.key!r})", self._standing())
+            self.diverge(f"recall({entry.key!r})", self.stands_at())
         self.at = entry.at
         self._go(entry.value if entry.found else want.default)
 
@@ -316,18 +316,18 @@ class Machine:
 
     def _asks(self, entry: Entry, expected: str) -> Ask[Any]:
         if not isinstance(self.want, Ask):
-            self._diverged(expected, self._standing())
+            self.diverge(expected, self.stands_at())
         return self.want
 
     def _steps(self, entry: journal.Result | journal.Failure) -> Step[Any]:
         if not isinstance(self.want, Step) or self.want.name != entry.name:
-            self._diverged(f"the step {entry.name!r}", self._standing())
+            self.diverge(f"the step {entry.name!r}", self.stands_at())
         return self.want
 
-    def _standing(self) -> str:
+    def stands_at(self) -> str:
         return "its end" if self.want is None else repr(self.want)
 
-    def _diverged(self, expected: str, found: str) -> NoReturn:
+    def diverge(self, expected: str, found: str) -> NoReturn:
         where = self.where()
         self.close()
         raise Diverged(expected, found, where)
@@ -343,7 +343,7 @@ class Machine:
         try:
             return ask.read(message.text), None
         except ValueError:
-            self._diverged("an answer that was understood", f"{ask!r}, which does not understand it")
+            self.diverge("an answer that was understood", f"{ask!r}, which does not understand it")
         except Exception as error:
             return None, error
 
@@ -561,8 +561,8 @@ FEED: dict[type[Any], Callable[[Machine, Any], None]] = {
     journal.Result: Machine._result,
     journal.Failure: Machine._failure,
     journal.Recalled: Machine._recalled,
-    journal.Began: lambda machine, entry: machine._diverged("another beginning", machine._standing()),
-    journal.Afresh: lambda machine, entry: machine._diverged("another beginning", machine._standing()),
+    journal.Began: lambda machine, entry: machine.diverge("another beginning", machine.stands_at()),
+    journal.Afresh: lambda machine, entry: machine.diverge("another beginning", machine.stands_at()),
 }
 
 #: what an exception that leaves a dialog means; the first that fits

@@ -131,7 +131,8 @@ def reply(say: Say) -> Reply | None:
     if isinstance(say, Reply):
         return say
     if isinstance(say, str):
-        return Text(say) if say.strip() else None
+        whole = say.encode("utf-8", "replace").decode()  # half a surrogate pair is no text, and no store keeps it
+        return Text(whole) if whole.strip() else None
     if isinstance(say, Sequence) and say and all(isinstance(item, Article) for item in say):
         return News(*say)
     raise TypeError(f"{type(say).__name__} cannot be said: say text, a reply (Text, Image, News …), Articles, or None")

@@ -221,7 +221,7 @@ class Drive:
         return came if isinstance(came, turn.Loaded) else turn.Written(version, came.now)
 
     async def wait(self, effect: turn.Wait) -> None:
-        await self._runtime.store.wait(self._key, effect.until)
+        await self._runtime.store.wait(self._key, effect.until, effect.version)
 
     async def do(self, effect: turn.Do) -> Any:
         self._job = asyncio.create_task(perform(effect, self._runtime.now))

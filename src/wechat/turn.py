@@ -70,8 +70,9 @@ class GoOn:
 
 @dataclasses.dataclass(frozen=True)
 class Wait:
-    """Until something changed, or it is time. Gives None: load to see."""
+    """Until something changed since `version`, or it is time. Gives None: load to see."""
 
+    version: str
     until: int
 
 
@@ -206,7 +207,7 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
             continue  # what that left behind may be for this very delivery
         if desk.now > delivery.start + GIVE_UP:
             return None
-        yield Wait(_next_look(desk, delivery))
+        yield Wait(desk.version, _next_look(desk, delivery))
         if not delivery.open:
             return None
         yield from desk.load()

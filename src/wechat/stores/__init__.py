@@ -79,8 +79,12 @@ class Store(Protocol):
         that is `Written`. Cancelled, it may or may not have been written.
         """
 
-    async def wait(self, key: str, until: int) -> None:
-        """Return on a wake-up, or at `until`. A hint: it may return early for no reason; the record is the truth."""
+    async def wait(self, key: str, until: int, seen: str | None = None) -> None:
+        """Return on a wake-up, or at `until`; at once where `seen` is given and no longer the version.
+
+        So no wake-up is lost between a `load` and the wait for what comes after it. A hint: it may return early for no
+        reason; the record is the truth.
+        """
 
     async def erase(self, key: str) -> None:
         """Forget everything kept under `key`."""

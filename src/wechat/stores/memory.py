@@ -51,7 +51,9 @@ class MemoryStore:
             self._bell.ring(key)
         return Written(now)
 
-    async def wait(self, key: str, until: int) -> None:
+    async def wait(self, key: str, until: int, seen: str | None = None) -> None:
+        if seen is not None and self._load(key, self._clock()).version != seen:
+            return
         with self._bell.listening(key) as rung, anyio.move_on_after((until - self._clock()) / 1000):
             await rung.wait()
 

@@ -92,15 +92,17 @@ class SQLiteStore:
             self._bell.ring(key)
         return result
 
-    async def wait(self, key: str, until: int) -> None:
+    async def wait(self, key: str, until: int, seen: str | None = None) -> None:
         """As every store's; what another process writes, waking or not, is noticed within a quarter of a second."""
         with self._bell.listening(key) as rung, anyio.move_on_after((until - self._clock()) / 1000):
-            seen = await self._apart(lambda: self._file.version(key))
+            there = await self._apart(lambda: self._file.version(key))
+            if seen is not None and there != seen:
+                return
             for pause in _pauses():
                 with anyio.move_on_after(pause):
                     await rung.wait()
                     break
-                if await self._apart(lambda: self._file.version(key)) != seen:
+                if await self._apart(lambda: self._file.version(key)) != there:
                     break
 
     async def erase(self, key: str) -> None:
