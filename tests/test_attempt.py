@@ -738,10 +738,14 @@ def test_several_hooks_after_a_turn_see_what_the_one_before_made_of_it() -> None
     assert chat.say("form") == "ONE? A"
 
 
-def test_a_hook_that_fails_costs_an_apology() -> None:
+def test_a_hook_that_fails_costs_an_apology_and_is_reported() -> None:
     chat = talking(form)
     chat.bot.after(lambda turn: 1 / 0)
     assert chat.say("form") == "抱歉，出错了，请稍后再试。"
+    assert isinstance(chat.world.turns[0].error, ZeroDivisionError)
+    chat.bot.text("aside", interrupt=True)(lambda_named("aside", lambda message: "x"))
+    assert chat.say("aside") == "抱歉，出错了，请稍后再试。"
+    assert [turn.dialog for turn in chat.world.turns if turn.error] == ["form", "aside"]
 
 
 def test_gave_up_is_a_sentence_or_what_the_dialog_makes_of_it() -> None:

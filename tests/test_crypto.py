@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import struct
 import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher as Aes
+from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +39,15 @@ def test_a_right_signature_passes_and_any_other_does_not() -> None:
     for wrong in ("", "x", "é", "\ud800", signature("other", "1", "n"), signature("token", "1", "n").upper()):
         with pytest.raises(BadSignature):
             verify("token", wrong, "1", "n")
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [(None, ("1", "n")), ("x", (None, "n")), ("x", ("1", None)), (None, (None, None)), ("é", ("é", "\ud800"))],
+)
+def test_what_is_missing_or_odd_is_a_bad_signature_and_nothing_else(given: Any, parts: tuple[Any, ...]) -> None:
+    with pytest.raises(BadSignature):
+        verify("token", given, *parts)
 
 
 @pytest.mark.parametrize("length", [*range(70), 2048, 65536])
@@ -77,6 +89,26 @@ def test_what_is_not_for_this_account_is_not_opened(envelope: dict[str, str], er
         opened(CIPHER, **envelope)
 
 
+def test_where_no_app_id_is_known_none_is_looked_at() -> None:
+    assert opened(Cipher(KEY, "", "token"), **sealed(b"x", OTHER_APP)) == b"x"
+
+
+def test_padding_to_half_a_block_is_refused() -> None:
+    """A whole number of AES's blocks, and an honest PKCS7 of theirs, but not the 32 bytes of WeChat's."""
+    key = base64.b64decode(KEY + "=")
+    encryptor = Aes(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
+    plain = b"r" * 16 + struct.pack("!I", 1) + b"x" + CIPHER.appid.encode() + bytes([9]) * 9
+    encrypt = base64.b64encode(encryptor.update(plain) + encryptor.finalize()).decode()
+    with pytest.raises(BadEnvelope, match="whole number of blocks"):
+        CIPHER.open(encrypt, msg_signature=signature("token", "1", "n", encrypt), timestamp="1", nonce="n")
+
+
+@pytest.mark.parametrize("size", [0, 15, 17])
+def test_random_bytes_that_are_not_sixteen_are_refused(size: int) -> None:
+    with pytest.raises(ValueError, match="random must be 16 bytes"):
+        CIPHER.encrypt(b"x", b"r" * size)
+
+
 @pytest.mark.parametrize(
     "encrypt", ["", "!", "AAAA", base64.b64encode(b"x" * 31).decode(), base64.b64encode(b"x" * 32).decode(), "é"]
 )
@@ -94,8 +126,8 @@ def test_no_flipped_bit_raises_anything_but_our_own(at: int, bit: int) -> None:
         CIPHER.open(encrypt, msg_signature=signature("token", "1", "n", encrypt), timestamp="1", nonce="n")
 
 
-@pytest.mark.parametrize("key", ["", "short", KEY + "=", KEY[:-1] + "é", KEY[:-1] + " "])
-def test_a_key_that_is_none_is_refused(key: str) -> None:
+@pytest.mark.parametrize("key", ["", "short", KEY + "=", KEY[:-1] + "é", KEY[:-1] + " ", None, KEY.encode()])
+def test_a_key_that_is_none_is_refused(key: Any) -> None:
     with pytest.raises(ConfigurationError, match="43 letters and digits"):
         Cipher(key, "wx0123456789abcdef", "token")
 

@@ -137,12 +137,48 @@ HANDMADE = [
     ScanEvent(event="scan", key="1", scene="1", ticket="t", **COMMON),
     ClickEvent(event="click", key="K", **COMMON),
     Event(event="view", key="K", **COMMON),
+    # with as little as there can be, and with what is hard to write down
+    Message(),
+    TextMessage(text="hi"),
+    ClickEvent(key="K"),
+    SubscribeEvent(scene="1"),
+    ScanEvent(key="1"),
+    Event(event="VIEW"),
+    TextMessage(text="hi", raw={"bizmsgmenuid": "9"}, **COMMON),
+    LocationMessage(latitude=1e-07, longitude=-0.1 - 0.2, **COMMON),
+    TextMessage(text="hi", id="7", time=dt.datetime(2026, 3, 8, 1, 2, 3, 456_789, ZONE)),
 ]
 
 
 @pytest.mark.parametrize("message", HANDMADE, ids=lambda message: type(message).__name__)
 def test_a_message_made_by_hand_is_kept_like_any_other(message: Message) -> None:
     assert restored(message) == message
+    assert restored(message).raw == message.raw
+
+
+@pytest.mark.parametrize("message", HANDMADE[:12], ids=lambda message: type(message).__name__)
+def test_a_message_made_by_hand_is_what_a_push_of_it_would_be(message: Message) -> None:
+    assert receive.build(message.raw, ZONE, message.id) == message
+
+
+def test_an_event_made_by_hand_knows_its_name_and_its_other_half() -> None:
+    assert [cls().event for cls in (SubscribeEvent, UnsubscribeEvent, ScanEvent, ClickEvent)] == [
+        "subscribe",
+        "unsubscribe",
+        "scan",
+        "click",
+    ]
+    assert SubscribeEvent(scene="1").key == "qrscene_1"
+    assert SubscribeEvent(key="qrscene_1").scene == "1"
+    assert ScanEvent(scene="1").key == ScanEvent(key="1").scene == "1"
+    assert Event(event="VIEW").event == "view"
+    with pytest.raises(ValueError, match="needs its name"):
+        Event(key="K")
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="in which zone"):
+        TextMessage(text="hi", time=dt.datetime(2026, 3, 8))
 
 
 def test_a_text_is_kept_as_its_text_alone() -> None:
@@ -160,6 +196,29 @@ def test_whatever_fields_come_are_kept(fields: dict[str, str]) -> None:
     raw = {"ToUserName": "gh_1", "FromUserName": "o", "CreateTime": "1", "MsgType": "odd", "MsgId": "1", **fields}
     message = receive.build(raw, ZONE)
     assert restored(message).raw == raw
+
+
+NAMES = st.from_regex(r"[A-Za-z]{1,6}", fullmatch=True) | st.sampled_from(["Event", "EventKey", "MsgId", "Content"])
+TREES: st.SearchStrategy[Any] = st.recursive(
+    st.text(max_size=4),
+    lambda inner: st.lists(inner, min_size=2, max_size=3) | st.dictionaries(NAMES, inner, min_size=1, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.sampled_from([*receive.MESSAGES, "file", "event"]),
+    st.sampled_from([*receive.EVENTS, "CLICK", "new"]),
+    st.sampled_from(["0", "007", "1790000000", 7]),
+    st.dictionaries(NAMES, TREES, max_size=4),
+)
+def test_what_a_record_keeps_of_any_message_is_that_message(
+    kind: str, event: str, created: str | int, more: dict[str, Any]
+) -> None:
+    header = {"ToUserName": "gh_1", "FromUserName": "o", "CreateTime": created, "MsgType": kind, "Event": event}
+    message = receive.build({**more, **header}, ZONE)
+    assert restored(message) == message
+    assert restored(message).raw == {**more, **header}
 
 
 def test_header_fields_are_stripped_and_what_the_user_wrote_is_not() -> None:
@@ -234,6 +293,13 @@ def test_the_same_event_twice_is_one_and_any_difference_makes_two() -> None:
     assert receive.parse(event("LOCATION", EventKey="A"), ZONE).id != one.id
 
 
+def test_the_same_event_twice_is_one_though_its_ciphertext_differs() -> None:
+    """In the compatible mode ``Encrypt`` stands beside the clear fields, made anew for every delivery."""
+    one, two = (receive.parse(event("CLICK", EventKey="A", Encrypt=text), ZONE) for text in ("AAAA", "BBBB"))
+    assert one.id == two.id == receive.parse(event("CLICK", EventKey="A"), ZONE).id
+    assert one.raw["Encrypt"] == "AAAA"
+
+
 @pytest.mark.parametrize(
     ("name", "silent"),
     [
@@ -242,8 +308,15 @@ def test_the_same_event_twice_is_one_and_any_difference_makes_two() -> None:
         ("LOCATION", True),
         ("TEMPLATESENDJOBFINISH", True),
         ("user_get_card", True),
+        ("FREEPUBLISHJOBFINISH", True),
+        ("subscribe_msg_sent_event", True),
+        ("kf_create_session", True),
+        ("card_not_pass_check", True),
+        ("wx_verify_pay_succ", True),
+        ("naming_verify_fail", True),
     ]
-    + [("CLICK", False), ("subscribe", False), ("SCAN", False), ("scancode_waitmsg", False), ("brand_new", False)],
+    + [("CLICK", False), ("subscribe", False), ("SCAN", False), ("scancode_waitmsg", False), ("brand_new", False)]
+    + [("location_select", False), ("user_enter_session_from_card", False), ("my_kf_x", False), ("view2", False)],
 )
 def test_some_pushes_show_no_reply(name: str, silent: bool) -> None:
     assert receive.silent(receive.parse(event(name), ZONE)) is silent

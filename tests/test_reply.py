@@ -87,6 +87,7 @@ def test_no_text_can_break_or_forge_a_reply(text: str) -> None:
         ("x", Text("x")),
         ("", None),
         (" ", None),
+        ("\x00\x08", None),
         (None, None),
         ("half \ud83d", Text("half ?")),
         (Image("m"), Image("m")),
@@ -110,6 +111,26 @@ def test_what_may_not_be_said(wrong: Any) -> None:
 def test_a_reply_that_wechat_would_not_show_is_refused_where_it_is_made(make: Any) -> None:
     with pytest.raises(ValueError, match=r"empty|needs an Article"):
         make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Text(5),
+        lambda: Video("m", 5),
+        lambda: Transfer(None),
+        lambda: Article("t", "u", b"d"),
+        lambda: News("x"),
+    ],
+)
+def test_a_field_that_is_no_text_is_refused_where_it_is_made(make: Any) -> None:
+    with pytest.raises(TypeError, match=r"must be text, not|holds Articles"):
+        make()
+
+
+def test_a_reply_is_a_value() -> None:
+    for made, *_ in CASES:
+        assert len({made, reply.decode(reply.encode(made))}) == 1
 
 
 @pytest.mark.parametrize("words", ["报名", "a&b", 'say "x"', "<b>", "100%", "two words", "line\nline", "100%41", "😀"])
@@ -161,6 +182,31 @@ def test_a_cut_is_best_between_paragraphs_then_lines_then_sentences() -> None:
     assert reply.split("甲甲甲甲\n\n乙乙\n丙丙", 24) == ["甲甲甲甲", "乙乙\n丙丙"]
     assert reply.split("甲甲甲甲\n乙乙。丙丙", 26) == ["甲甲甲甲", "乙乙。丙丙"]
     assert reply.split("甲甲甲。乙乙，丙丙", 26) == ["甲甲甲。", "乙乙，丙丙"]
+
+
+def test_a_cut_is_never_inside_a_number_or_a_time() -> None:
+    assert reply.split("甲甲 共 1,234,567 元", 17) == ["甲甲 共", "1,234,567 元"]
+    assert reply.split("甲甲甲 12:30:45", 15) == ["甲甲甲", "12:30:45"]
+
+
+def test_no_piece_is_blank_and_no_accent_loses_its_space() -> None:
+    assert reply.split("\n" * 5000 + "hi" + " " * 5000) == ["hi"]
+    assert reply.split(" " * 5000) == []
+    assert reply.split("a" * 20 + " \u0301" + "b" * 10, 20) == ["a" * 20, " \u0301" + "b" * 10]
+
+
+def test_what_alone_is_too_long_is_cut_at_clusters_and_at_characters_only_where_it_must() -> None:
+    family = "👨‍👩‍👧"
+    link = reply.link(family * 20)
+    pieces = reply.split(link, 100)
+    assert "".join(pieces) == link
+    assert sum(piece.count(family) for piece in pieces) == link.count(family)
+    tower = "e" + "\u0301" * 100
+    assert "".join(reply.split(tower, 50)) == tower
+
+
+def test_of_links_in_links_the_inner_one_is_the_link() -> None:
+    assert reply.visible('<a href="1">a <a href="2">b</a> c') == '<a href="1">a b c'
 
 
 def test_what_fits_is_left_whole() -> None:

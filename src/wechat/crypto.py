@@ -32,9 +32,12 @@ def signature(token: str, *parts: str) -> str:
     return hashlib.sha1(joined.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def verify(token: str, given: str, *parts: str) -> None:
-    """Raises `BadSignature` unless `given` is the signature of the parts, in constant time."""
-    right = signature(token, *parts).encode()
+def verify(token: str, given: str | None, *parts: str | None) -> None:
+    """Raises `BadSignature` unless `given` is the signature of the parts, in constant time. None: not in the query."""
+    there = [part for part in parts if part is not None]
+    if given is None or len(there) < len(parts):
+        raise BadSignature("the signature, or what it signs, is missing", given or "")
+    right = signature(token, *there).encode()
     if not hmac.compare_digest(right, given.encode("utf-8", "surrogatepass")):
         raise BadSignature("the signature is wrong: another token, or not from WeChat", given)
 
@@ -43,6 +46,7 @@ def verify(token: str, given: str, *parts: str) -> None:
 class Cipher:
     """One EncodingAESKey of one account: opens what WeChat sealed, and seals replies.
 
+    Where `appid` is "", nobody knows for which app an envelope is, and it is not looked at.
     Raises `ConfigurationError` for a key that is not 43 characters of Base64.
     """
 
@@ -52,7 +56,7 @@ class Cipher:
     _key: bytes = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9+/]{43}", self.aes_key):
+        if not isinstance(self.aes_key, str) or not re.fullmatch(r"[A-Za-z0-9+/]{43}", self.aes_key):
             raise ConfigurationError("aes_key (WECHAT_AES_KEY) must be the 43 letters and digits of EncodingAESKey")
         # the last character's unused bits may be set, as they are in WeChat's own sample: so no strict decoding
         object.__setattr__(self, "_key", base64.b64decode(self.aes_key + "="))
@@ -67,13 +71,18 @@ class Cipher:
         body, appid = plain[RANDOM + 4 : RANDOM + 4 + length], plain[RANDOM + 4 + length :]
         if len(body) != length:
             raise BadEnvelope("the envelope's length is wrong", plain)
-        if not hmac.compare_digest(appid, self.appid.encode()):
+        if self.appid and not hmac.compare_digest(appid, self.appid.encode()):
             raise BadEnvelope("the envelope is for another app id", appid)
         return body
 
     def encrypt(self, plain: bytes, random: bytes | None = None) -> str:
-        """The text of ``Encrypt``: what WeChat makes of a push, and we of a reply. `random`: 16 bytes, fresh ones if not given."""
+        """The text of ``Encrypt``: what WeChat makes of a push, and we of a reply. `random`: 16 bytes, fresh ones if not given.
+
+        Raises ValueError for another number of them, for nobody could open the envelope.
+        """
         front = secrets.token_bytes(RANDOM) if random is None else random
+        if len(front) != RANDOM:
+            raise ValueError(f"random must be {RANDOM} bytes, not {len(front)}")
         full = front + struct.pack("!I", len(plain)) + plain + self.appid.encode()
         padding = BLOCK - len(full) % BLOCK
         encryptor = self._aes().encryptor()
@@ -93,7 +102,7 @@ class Cipher:
         return Aes(algorithms.AES(self._key), modes.CBC(self._key[:16]))
 
     def _decrypt(self, sealed: bytes) -> bytes:
-        if not sealed or len(sealed) % 16:
+        if not sealed or len(sealed) % BLOCK:
             raise BadEnvelope("the ciphertext is no whole number of blocks", sealed)
         decryptor = self._aes().decryptor()
         return decryptor.update(sealed) + decryptor.finalize()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import fnmatch
 import hashlib
 import json
 import re
@@ -30,7 +31,11 @@ _EPOCH = dt.datetime.fromtimestamp(0, dt.timezone.utc)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Message:
-    """Every push, message or event; frozen."""
+    """Every push, message or event; frozen.
+
+    Made by hand, everything may be left out; the raw fields are then those that WeChat would send, and what is given of
+    them stands beside or instead. Raises ValueError for a `time` without a zone; CreateTime has no parts of a second.
+    """
 
     kind: ClassVar[str] = "other"
 
@@ -52,8 +57,12 @@ class Message:
     _match: re.Match[str] | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.raw:
-            object.__setattr__(self, "raw", _derived(self))
+        if self.time.utcoffset() is None:
+            raise ValueError("time must say in which zone it is: datetime(…, tzinfo=…)")
+        if self.time.microsecond:
+            object.__setattr__(self, "time", self.time.replace(microsecond=0))
+        if "MsgType" not in self.raw:
+            object.__setattr__(self, "raw", {**_derived(self), **self.raw})
 
     @property
     def created(self) -> int:
@@ -124,35 +133,66 @@ class LinkMessage(Message):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Event(Message):
-    """Something that happened; ``event`` in lower case, ``key`` "" where there is none."""
+    """Something that happened; ``event`` in lower case, ``key`` "" where there is none.
+
+    Raises ValueError where it has no name.
+    """
 
     kind: ClassVar[str] = "event"
+
+    def __post_init__(self) -> None:
+        if not self.event:
+            raise ValueError('an Event needs its name: Event(event="view")')
+        object.__setattr__(self, "event", self.event.lower())
+        super().__post_init__()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SubscribeEvent(Event):
-    """Somebody follows; `scene` of the QR code that was scanned, without ``qrscene_``."""
+    """Somebody follows; `scene` of the QR code that was scanned, without ``qrscene_``. Of `key` and `scene` one is enough."""
 
+    event: str = "subscribe"
     scene: str = ""
     ticket: str = ""
+
+    def __post_init__(self) -> None:
+        _pair(self, "qrscene_")
+        super().__post_init__()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class UnsubscribeEvent(Event):
     """Somebody does so no more."""
 
+    event: str = "unsubscribe"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScanEvent(Event):
-    """A follower scanned a QR code."""
+    """A follower scanned a QR code. Of `key` and `scene` one is enough."""
 
+    event: str = "scan"
     scene: str = ""
     ticket: str = ""
+
+    def __post_init__(self) -> None:
+        _pair(self, "")
+        super().__post_init__()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClickEvent(Event):
     """A click on the menu."""
+
+    event: str = "click"
+
+
+def _pair(event: SubscribeEvent | ScanEvent, prefix: str) -> None:
+    """Fills in the one of `key` and `scene` that was not given."""
+    if event.scene and not event.key:
+        object.__setattr__(event, "key", prefix + event.scene)
+    elif event.key and not event.scene:
+        object.__setattr__(event, "scene", event.key.removeprefix(prefix))
 
 
 # ---- which class, and where its fields come from --------------------------------------------------------------------
@@ -165,7 +205,7 @@ def _text(name: str) -> Callable[[Mapping[str, Any]], str]:
 def _number(name: str) -> Callable[[Mapping[str, Any]], float]:
     def read(raw: Mapping[str, Any]) -> float:
         value = str(raw.get(name) or 0)
-        if not re.fullmatch(r"[+-]?\d{1,9}(\.\d{1,30})?", value, re.ASCII):
+        if not re.fullmatch(r"[+-]?\d{1,9}(\.\d{1,30})?(e-\d{1,3})?", value, re.ASCII):
             raise BadMessage(f"{name} is not a number", value)
         return float(value)
 
@@ -178,6 +218,7 @@ def _scene(raw: Mapping[str, Any]) -> str:
 
 Readers = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 
+_NONE: Readers = {}
 _MEDIA: Readers = {"media_id": _text("MediaId"), "thumb_media_id": _text("ThumbMediaId")}
 
 #: MsgType → class, and how each of its own fields is read
@@ -205,51 +246,60 @@ MESSAGES: dict[str, tuple[type[Message], Readers]] = {
     ),
 }
 #: Event, in lower case → the same
-EVENTS: dict[str, tuple[type[Event], Readers]] = {
+EVENTS: dict[str, tuple[type[Message], Readers]] = {
     "subscribe": (SubscribeEvent, {"scene": _scene, "ticket": _text("Ticket")}),
     "unsubscribe": (UnsubscribeEvent, {}),
     "scan": (ScanEvent, {"scene": _text("EventKey"), "ticket": _text("Ticket")}),
     "click": (ClickEvent, {}),
 }
-#: events whose push shows no reply: nobody is there to read one, or WeChat drops it
-SILENT = frozenset(
-    (
-        "unsubscribe",
-        "view",
-        "view_miniprogram",
-        "location",
-        "templatesendjobfinish",
-        "masssendjobfinish",
-        "publishjobfinish",
-    )
-    + ("subscribe_msg_popup_event", "subscribe_msg_change_event", "subscribe_msg_sent_event")
-    + ("kf_create_session", "kf_close_session", "kf_switch_session")
-    + ("qualification_verify_success", "qualification_verify_fail", "naming_verify_success", "naming_verify_fail")
-    + (
-        "annual_renew",
-        "verify_expired",
-        "user_info_modified",
-        "user_authorization_revoke",
-        "user_authorization_cancellation",
-    )
-    + (
-        "card_pass_check",
-        "card_not_pass_check",
-        "card_sku_remind",
-        "card_pay_order",
-        "user_get_card",
-        "user_gifting_card",
-    )
-    + ("user_del_card", "user_consume_card", "user_pay_from_pay_cell", "user_view_card", "update_member_card")
-    + ("submit_membercard_user_info", "giftcard_pay_done", "giftcard_send_to_friend", "giftcard_user_accept")
-    + ("user_authorize_invoice", "update_invoice_status", "submit_invoice_title", "poi_check_notify", "merchant_order")
-    + ("weapp_audit_success", "weapp_audit_fail", "weapp_audit_delay", "wxa_media_check")
+#: events whose push shows no reply: nobody is there to read one, or WeChat drops it. ``*``: a family that grows.
+#: What is in no row is not silent: a reply that nobody sees costs nothing, a user who is not answered does
+SILENT = (
+    # nobody is there, or nobody waits: 取消关注, 上报地理位置, 点击菜单跳转
+    "unsubscribe",
+    "location",
+    "view",
+    "view_miniprogram",
+    # a job of the account has finished: 群发, 模板消息, 发布
+    "*jobfinish",
+    # 订阅通知, 客服会话, 认证
+    "subscribe_msg_*",
+    "kf_*",
+    "qualification_verify_*",
+    "naming_verify_*",
+    "wx_verify_*",
+    "annual_renew",
+    "verify_expired",
+    # 授权用户信息变更: sent by the platform, not by the user
+    "user_info_modified",
+    "user_authorization_revoke",
+    "user_authorization_cancellation",
+    # 卡券, 礼品卡, 发票, 门店
+    "card_*",
+    "giftcard_*",
+    "user_get_card",
+    "user_gifting_card",
+    "user_del_card",
+    "user_consume_card",
+    "user_pay_from_pay_cell",
+    "user_view_card",
+    "update_member_card",
+    "submit_membercard_user_info",
+    "user_authorize_invoice",
+    "update_invoice_status",
+    "submit_invoice_title",
+    "poi_check_notify",
+    "merchant_order",
+    # 小程序
+    "weapp_audit_*",
+    "wxa_media_check",
 )
+_SILENT = re.compile("|".join(map(fnmatch.translate, SILENT)))
 
 
 def silent(message: Message) -> bool:
     """Whether the push shows no reply, so that `success` is all there is to answer."""
-    return message.kind == "event" and message.event in SILENT
+    return message.kind == "event" and _SILENT.match(message.event) is not None
 
 
 # ---- from raw fields ------------------------------------------------------------------------------------------------
@@ -257,24 +307,22 @@ def silent(message: Message) -> bool:
 
 def build(raw: Mapping[str, Any], timezone: dt.tzinfo, id: str | None = None) -> Message:
     """The typed message of these fields. Raises `BadMessage` where one is missing without which there is no sender or time."""
-    required = {name: _required(raw, name) for name in ("ToUserName", "FromUserName", "MsgType")}
-    time = _time(raw, timezone)
-    kind = required["MsgType"]
-    common: dict[str, Any] = {
-        "openid": required["FromUserName"],
-        "account": required["ToUserName"],
-        "time": time,
-        "raw": raw,
-    }
-    if kind == "event":
-        name = _required(raw, "Event").lower()
-        cls: type[Message] = Event
-        cls, readers = EVENTS.get(name, (Event, {}))
-        common |= {"event": name, "key": _text("EventKey")(raw)}
+    for name in ("ToUserName", "FromUserName", "MsgType"):
+        _required(raw, name)
+    if raw["MsgType"] == "event":
+        _required(raw, "Event")
+    return _typed(raw, timezone, _id(raw) if id is None else id)
+
+
+def _typed(raw: Mapping[str, Any], timezone: dt.tzinfo, id: str) -> Message:
+    common = {"id": id, "openid": raw["FromUserName"], "account": raw["ToUserName"], "raw": raw}
+    if raw["MsgType"] == "event":
+        event = raw["Event"].lower()
+        cls, readers = EVENTS.get(event, (Event, _NONE))
+        common |= {"event": event, "key": _text("EventKey")(raw)}
     else:
-        cls, readers = MESSAGES.get(kind, (Message, {}))
-    fields = {name: read(raw) for name, read in readers.items()}
-    return cls(id=id if id is not None else _id(raw), **common, **fields)
+        cls, readers = MESSAGES.get(raw["MsgType"], (Message, _NONE))
+    return cls(time=_time(raw, timezone), **common, **{name: read(raw) for name, read in readers.items()})
 
 
 def _required(raw: Mapping[str, Any], name: str) -> str:
@@ -294,23 +342,21 @@ def _time(raw: Mapping[str, Any], timezone: dt.tzinfo) -> dt.datetime:
 def _id(raw: Mapping[str, Any]) -> str:
     """MsgId; else (events, and what a job sends) a digest of everything: two that differ anywhere are two.
 
-    WeChat's page says FromUserName + CreateTime, which is one for a location report and a click in the same second.
+    WeChat's page says FromUserName + CreateTime, which is one for a location report and a click in the same second. But
+    for ``Encrypt``, which stands beside the clear fields in the compatible mode and is another in every delivery.
     """
     given = raw.get("MsgId")
     if isinstance(given, str) and given:
         return given
-    canonical = json.dumps(raw, sort_keys=True, ensure_ascii=False, default=dict)
+    clear = {name: value for name, value in raw.items() if name != "Encrypt"}
+    canonical = json.dumps(clear, sort_keys=True, ensure_ascii=False, default=dict)
     return "e" + hashlib.sha1(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _derived(message: Message) -> dict[str, Any]:
     """The raw fields of a message that was made by hand."""
-    names = {Message: "", Event: "event"}
-    kind = next(
-        (name for name, (cls, _) in MESSAGES.items() if cls is type(message)), names.get(type(message), "event")
-    )
-    if isinstance(message, VideoMessage) and message.short:
-        kind = "shortvideo"
+    short = isinstance(message, VideoMessage) and message.short
+    kind = "shortvideo" if short else message.kind  # every other kind is called as its MsgType
     fields = {
         "ToUserName": message.account,
         "FromUserName": message.openid,
@@ -414,18 +460,16 @@ class _Reader:
 
 # ---- what a record keeps --------------------------------------------------------------------------------------------
 
-#: what the record knows anyway
-KNOWN = ("ToUserName", "FromUserName", "CreateTime", "MsgId")
-
 
 def encode(message: Message) -> str | dict[str, Any]:
-    """What is kept of a message beside its id, sender and time; of one that is only text, that text."""
+    """What is kept of a message beside its id, sender and time; of one that is only text, that text.
+
+    A field that the record would restore otherwise than WeChat sent it is kept, one that was not sent is kept as None.
+    """
     raw = message.raw
-    rest = {name: value for name, value in raw.items() if name not in KNOWN}
-    if "MsgId" in raw and raw["MsgId"] != message.id:
-        rest["MsgId"] = raw["MsgId"]
-    if "MsgId" not in raw and message.kind != "event":
-        rest["MsgId"] = None
+    known = _known(raw["MsgType"], message.account, message.openid, message.id, message.created)
+    rest = {name: value for name, value in raw.items() if name not in known or value != known[name]}
+    rest |= {name: None for name in known if name not in raw}
     if rest.keys() == {"MsgType", "Content"} and rest["MsgType"] == "text" and isinstance(rest["Content"], str):
         return rest["Content"]
     return rest
@@ -434,15 +478,14 @@ def encode(message: Message) -> str | dict[str, Any]:
 def decode(
     kept: str | Mapping[str, Any], *, account: str, openid: str, id: str, created: int, timezone: dt.tzinfo
 ) -> Message:
-    """The message that `encode` was given."""
+    """The message that `encode` was given, with the very same raw fields."""
     rest: Mapping[str, Any] = {"MsgType": "text", "Content": kept} if isinstance(kept, str) else kept
-    raw: dict[str, Any] = {
-        "ToUserName": account,
-        "FromUserName": openid,
-        "CreateTime": str(created),
-        **({"MsgId": id} if rest["MsgType"] != "event" else {}),
-        **rest,
-    }
-    if raw.get("MsgId", "") is None:
-        del raw["MsgId"]
-    return build(raw, timezone, id)
+    known = _known(rest["MsgType"], account, openid, id, created)
+    absent = {name for name in known if name in rest and rest[name] is None}
+    return _typed({n: value for n, value in {**known, **rest}.items() if n not in absent}, timezone, id)
+
+
+def _known(kind: str, account: str, openid: str, id: str, created: int) -> dict[str, str]:
+    """The fields that the record knows anyway; the id of an event is no field of it."""
+    known = {"ToUserName": account, "FromUserName": openid, "CreateTime": str(created)}
+    return known if kind == "event" else {**known, "MsgId": id}

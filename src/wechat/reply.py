@@ -22,11 +22,12 @@ class Reply:
     """Something to say; frozen, without addressee."""
 
 
-def _filled(**fields: str) -> None:
-    for name, value in fields.items():
-        if not isinstance(value, str):
-            raise TypeError(f"{name} must be text, not {type(value).__name__}")
-        if not value.strip():
+def _check(value: Any, *needed: str) -> None:
+    """Raises TypeError for a field that is no text, ValueError for a needed one that is blank."""
+    for name, text in vars(value).items():
+        if not isinstance(text, str):
+            raise TypeError(f"{name} must be text, not {type(text).__name__}")
+        if name in needed and not text.strip():
             raise ValueError(f"{name} is empty: WeChat would show a fault")
 
 
@@ -37,7 +38,7 @@ class Text(Reply):
     text: str
 
     def __post_init__(self) -> None:
-        _filled(text=self.text)
+        _check(self, "text")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Image(Reply):
     media_id: str
 
     def __post_init__(self) -> None:
-        _filled(media_id=self.media_id)
+        _check(self, "media_id")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Voice(Reply):
     media_id: str
 
     def __post_init__(self) -> None:
-        _filled(media_id=self.media_id)
+        _check(self, "media_id")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Video(Reply):
     description: str = ""
 
     def __post_init__(self) -> None:
-        _filled(media_id=self.media_id)
+        _check(self, "media_id")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Music(Reply):
     thumb_media_id: str = ""
 
     def __post_init__(self) -> None:
-        _filled(url=self.url)
+        _check(self, "url")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Article:
     image: str = ""
 
     def __post_init__(self) -> None:
-        _filled(title=self.title, url=self.url)
+        _check(self, "title", "url")
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -120,6 +121,9 @@ class Transfer(Reply):
 
     agent: str = ""
 
+    def __post_init__(self) -> None:
+        _check(self)
+
 
 Say: TypeAlias = str | Reply | Sequence[Article] | None
 
@@ -132,7 +136,7 @@ def reply(say: Say) -> Reply | None:
         return say
     if isinstance(say, str):
         whole = say.encode("utf-8", "replace").decode()  # half a surrogate pair is no text, and no store keeps it
-        return Text(whole) if whole.strip() else None
+        return Text(whole) if _shown(whole) else None
     if isinstance(say, Sequence) and say and all(isinstance(item, Article) for item in say):
         return News(*say)
     raise TypeError(f"{type(say).__name__} cannot be said: say text, a reply (Text, Image, News …), Articles, or None")
@@ -175,6 +179,11 @@ def decode(kept: str | Mapping[str, Any]) -> Reply:
 
 #: what XML 1.0 cannot hold at all
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _shown(text: str) -> str:
+    """What is left of a text in XML, without the space around it."""
+    return _ILLEGAL.sub("", text).strip()
 
 
 def cdata(text: str) -> str:
@@ -260,7 +269,8 @@ def format(reply: Reply | None, *, to: str, account: str, created: int) -> str:
 
 # ---- links to tap ---------------------------------------------------------------------------------------------------
 
-_LINK = re.compile(r"<a\b[^>]*>(.*?)</a>", re.DOTALL)
+#: no link is inside a link: so a text of opening tags alone is read once, not once for each of them
+_LINK = re.compile(r"<a\b[^<>]*>((?:(?!<a\b).)*?)</a>", re.DOTALL)
 
 
 def link(label: str, sends: str | None = None) -> str:
@@ -294,29 +304,38 @@ def size(text: str) -> int:
 
 
 #: what is not cut: a link, an address, a grapheme cluster
-_WHOLE = regex.compile(r"<a\b[^>]*>.*?</a>|https?://[!#-;=?-~]+|\X", regex.DOTALL)
+_WHOLE = regex.compile(r"<a\b[^<>]*>(?:(?!<a\b).)*?</a>|https?://[!#-;=?-~]+|\X", regex.DOTALL)
 #: where a cut is best, the best first
 _ENDS = (
     re.compile(r"\n\s*\n"),
     re.compile(r"\n"),
     re.compile(r"[。！？!?；;…]+[”’」』）)]*|\.(?=\s)"),
-    re.compile(r"[，,、：:\s]"),
+    re.compile(r"[，、：\s]"),  # not "," and ":", which stand inside numbers and times; in prose a space follows them
 )
+#: white space that is all of its grapheme cluster: a space may carry an accent
+_BLANK = regex.compile(r"(?:(?=\s)\X(?<=\s))*")
 
 
 def split(text: str, limit: int = LIMIT) -> list[str]:
     """The text in pieces of at most `limit` bytes, cut where a paragraph, line or sentence ends, if it must be anywhere.
 
     Never inside a character, a grapheme cluster, a link or an address, unless one alone is longer than a piece. The white
-    space around a cut is dropped.
+    space around a cut is dropped, and a piece that would be nothing else.
     """
     pieces: list[str] = []
     while size(text) > limit:
         whole = _first(text, limit)
         cut = next((end for end in _cuts(whole) if size(whole[:end]) >= limit // 3), len(whole))
-        pieces.append(whole[:cut].rstrip() or whole[:cut])
-        text = text[cut:].lstrip()
-    return [*pieces, text] if text else pieces
+        pieces.append(whole[:cut].rstrip())
+        text = text[cut:]
+        text = text[_blank(text) :]
+    return [piece for piece in (*pieces, text) if piece]
+
+
+def _blank(text: str) -> int:
+    """How much white space a text begins with."""
+    found = _BLANK.match(text)
+    return found.end() if found else 0
 
 
 def _first(text: str, limit: int) -> str:

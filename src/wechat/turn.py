@@ -408,8 +408,15 @@ def _hooks(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine, o
         came = yield from _finished(desk, came, renew)
         if came is None:
             return None
+        yield from _complained(turn, came)
         says = hooked(conduct, name, says, came)
     return says
+
+
+def _complained(turn: Turn, came: Done) -> Effects:
+    """A hook that failed is reported beside the turn that it spoiled."""
+    if came.error is not None:
+        yield Report(dataclasses.replace(turn, outcome="failed", error=came.error))
 
 
 def hooked(conduct: Conduct, name: str, says: Sequence[Any], done: Done) -> Sequence[Any]:
@@ -534,11 +541,13 @@ def _hooks_beside(
         came = yield from _finished(desk, (yield Hook("on_error", (turn.message, turn.error))), renew)
         if came is None:
             return None
+        yield from _complained(turn, came)
         says = hooked(conduct, "on_error", says, came)
     if conduct.after:
         seen = dataclasses.replace(turn, reply=conduct.voice.public(says))
         came = yield from _finished(desk, (yield Hook("after", (seen,))), renew)
         if came is None:
             return None
+        yield from _complained(turn, came)
         says = hooked(conduct, "after", says, came)
     return says
