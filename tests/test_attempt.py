@@ -913,3 +913,192 @@ def test_user_data_expires_when_it_should() -> None:
     assert chat.say("keeps") == "True"
     chat.later(101)
     assert chat.say("keeps") == "False"
+
+
+# ---- what only a demanding reader thinks of -------------------------------------------------------------------------
+
+
+def buys(message: Any) -> Any:
+    yield "one?"
+    yield twice("x")
+    event = yield ask("tap to confirm", accept=ClickEvent)
+    return f"{event.key} confirmed"
+
+
+def click_during_the_step(chat: Chat) -> None:
+    click, sent = ClickEvent(event="click", key="BUY", **chat._common()), []
+
+    def at_a_write(rec: Any) -> None:
+        if rec.turn and not sent:
+            sent.append(True)
+            delivery = Delivery(click, chat.world.now)
+            chat.world.spawn(chat.key, turn.deliver(chat.bot.conduct(click), delivery, "other", chat.world.now))
+
+    chat.world.durations["twice"] = 3_000
+    chat.world.after_write = at_a_write
+
+
+@pytest.mark.parametrize("busy", ["tell", "queue"])
+def test_an_event_never_answers_a_question_that_was_not_shown_yet(busy: Any) -> None:
+    chat = Chat(bot())
+    chat.bot.text("buys", busy=busy)(buys)
+    chat.bot.click("BUY")(points)
+    chat.say("buys")
+    click_during_the_step(chat)
+    assert chat.say("x") == "tap to confirm"
+    chat.world.settle(500)
+    assert chat.record.standing is not None
+    assert chat.say("继续") == "77 points\n刚才问您：tap to confirm"
+    assert chat.click("BUY") == "BUY confirmed"
+
+
+def test_a_picture_that_asks_is_not_lost_behind_a_refusal() -> None:
+    def shows(message: Any) -> Any:
+        yield "one?"
+        yield twice("x")
+        return f"got {(yield Image('m'))}"
+
+    chat = talking(shows)
+    chat.world.durations["twice"] = 20_000
+    chat.say("shows")
+    first = chat.text("a")
+    assert [chat.send(first) for _ in range(3)][-1] == "正在思考… 继续"
+    early = chat.text("early")
+    for _ in range(3):
+        said = chat.send(early)
+    assert said == "（没有收下，请看完问题再回复一次）\n还有 1 条 继续"
+    assert chat.say("继续") == Image("m")
+    assert chat.say("b") == "got b"
+
+
+def test_a_cancel_word_that_is_rerouted_is_still_that_word() -> None:
+    def passes_it_on(message: Any) -> Any:
+        try:
+            yield "q?"
+        except Cancelled:
+            yield twice("x")
+            raise Reroute from None
+
+    chat = talking(passes_it_on)
+    chat.bot.text("取消")(named("cancelled elsewhere"))
+    chat.say("passes_it_on")
+    assert chat.say("取消") == "cancelled elsewhere"
+
+
+@pytest.mark.parametrize("busy_with", ["a step", "nothing"])
+def test_unsubscribe_ends_whatever_runs(busy_with: str) -> None:
+    chat = talking(slow)
+    chat.bot.unsubscribe(named("bye"))
+    chat.world.durations["twice"] = 9_000 if busy_with == "a step" else 0
+    chat.say("slow")
+    message = chat.text("a")
+    chat.world.deliver(message, patience=1_000)
+    chat.send(UnsubscribeEvent(event="unsubscribe", **chat._common()))
+    chat.world.settle()
+    assert (chat.record.turn, chat.record.journal, chat.record.standing) == ("", [], None)
+    assert chat.say("slow").startswith("one?")
+    assert "diverged" not in chat.outcomes
+
+
+def otherwise_wrong(message: Any) -> Any:
+    yield ask("q?", accept=ImageMessage, otherwise=123)  # type: ignore[call-overload]
+
+
+def retry_wrong(message: Any) -> Any:
+    yield ask.number("q?", retry=5)  # type: ignore[arg-type]
+
+
+def reader_raises(message: Any) -> Any:
+    def read(text: str) -> int:
+        raise SystemExit
+
+    yield ask.parsed("q?", read)
+
+
+def expires_never(message: Any) -> Any:
+    yield remember("k", 1, expire=math.nan)
+
+
+def recursion(message: Any) -> Any:
+    endless: list[Any] = []
+    endless.append(endless)
+    yield remember("k", endless)
+
+
+def streams_no_text(message: Any) -> Any:
+    yield stream(number_five())
+
+
+@step
+def number_five() -> Any:
+    return 5
+
+
+def never_waits(message: Any) -> Any:
+    while True:
+        yield say("x")
+
+
+async def awaits_nothing(message: Any) -> Any:
+    import asyncio
+
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "dialog",
+    [
+        otherwise_wrong,
+        retry_wrong,
+        reader_raises,
+        expires_never,
+        recursion,
+        streams_no_text,
+        never_waits,
+        awaits_nothing,
+    ],
+)
+def test_a_bug_of_any_kind_costs_one_apology(dialog: Any) -> None:
+    chat = talking(dialog, form)
+    said = [chat.say(dialog.__name__), chat.say("x")]
+    assert "抱歉，出错了，请稍后再试。" in said
+    assert chat.outcomes.count("failed") == 1
+    assert chat.say("form") == "one?"
+
+
+def test_a_refused_reroute_is_an_error_like_any_other() -> None:
+    def refuses(message: Any) -> Any:
+        raise Reroute
+        yield
+
+    chat = talking(refuses)
+    chat.bot.on_error(lambda message, error: "on_error")
+    chat.bot.after(lambda turn: f"{turn.reply}, after")
+    assert chat.say("refuses") == "on_error, after"
+
+
+def test_what_is_reported_is_what_was_said() -> None:
+    chat = talking(form)
+    chat.bot.after(lambda turn: f"AI: {turn.reply}")
+    chat.say("form")
+    assert chat.world.turns[0].reply == "AI: one?"
+
+
+def test_infinity_is_for_good() -> None:
+    def keeps(message: Any) -> Any:
+        yield remember("k", 1, expire=math.inf)
+        return "kept"
+
+    chat = talking(keeps)
+    assert chat.say("keeps") == "kept"
+    assert chat.record.data["k"].expires is None
+
+
+def test_a_reader_sees_the_dialogs_clock_and_numbers() -> None:
+    def reads(message: Any) -> Any:
+        value = yield ask.parsed("q?", lambda text: f"{now():%Y} {rng().random()}")
+        return f"{value == (yield recall('v', value))}"
+
+    chat = talking(reads)
+    chat.say("reads")
+    assert chat.say("x") == "True"

@@ -93,14 +93,30 @@ def test_where_no_app_id_is_known_none_is_looked_at() -> None:
     assert opened(Cipher(KEY, "", "token"), **sealed(b"x", OTHER_APP)) == b"x"
 
 
-def test_padding_to_half_a_block_is_refused() -> None:
-    """A whole number of AES's blocks, and an honest PKCS7 of theirs, but not the 32 bytes of WeChat's."""
+def forged(length: int, body: bytes, appid: str, block: int) -> dict[str, str]:
+    """A signed envelope whose parts are what we say they are."""
     key = base64.b64decode(KEY + "=")
     encryptor = Aes(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
-    plain = b"r" * 16 + struct.pack("!I", 1) + b"x" + CIPHER.appid.encode() + bytes([9]) * 9
-    encrypt = base64.b64encode(encryptor.update(plain) + encryptor.finalize()).decode()
+    plain = b"r" * 16 + struct.pack("!I", length) + body + appid.encode()
+    padding = block - len(plain) % block
+    encrypt = base64.b64encode(encryptor.update(plain + bytes([padding]) * padding) + encryptor.finalize()).decode()
+    return {"encrypt": encrypt, "msg_signature": signature("token", "1", "n", encrypt), "timestamp": "1", "nonce": "n"}
+
+
+def test_an_envelope_put_together_by_hand_is_opened() -> None:
+    assert opened(CIPHER, **forged(1, b"x", CIPHER.appid, 32)) == b"x"
+
+
+def test_padding_to_half_a_block_is_refused() -> None:
+    """A whole number of AES's blocks, and an honest PKCS7 of theirs, but not the 32 bytes of WeChat's."""
     with pytest.raises(BadEnvelope, match="whole number of blocks"):
-        CIPHER.open(encrypt, msg_signature=signature("token", "1", "n", encrypt), timestamp="1", nonce="n")
+        opened(CIPHER, **forged(1, b"x", CIPHER.appid, 16))
+
+
+@pytest.mark.parametrize("length", [2, 2**31, 2**32 - 1])
+def test_a_length_beyond_the_envelope_is_refused_even_where_no_app_id_is_known(length: int) -> None:
+    with pytest.raises(BadEnvelope, match="length is wrong"):
+        opened(Cipher(KEY, "", "token"), **forged(length, b"x", "", 32))
 
 
 @pytest.mark.parametrize("size", [0, 15, 17])

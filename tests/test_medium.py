@@ -37,13 +37,29 @@ def test_links_that_are_too_long_for_one_reply_are_plain_numbers() -> None:
 def test_texts_are_joined_and_go_first() -> None:
     assert MEDIUM.pack(["a", IMAGE, "b"]) == (["a\nb", IMAGE], 0)
     assert MEDIUM.pack(["a", IMAGE]) == (["a", IMAGE], 1)
+    assert MEDIUM.pack([IMAGE, "a", IMAGE]) == (["a", IMAGE, IMAGE], 2)
+    assert MEDIUM.pack([IMAGE, "a"]) == (["a", IMAGE], 0)
     assert MEDIUM.pack([]) == ([], -1)
+
+
+def test_what_would_show_nothing_is_no_part() -> None:
+    assert MEDIUM.pack([" \n"]) == ([], -1)
+    assert MEDIUM.pack([IMAGE, "\x00"]) == ([IMAGE], 0)
+    assert MEDIUM.pack(["\n" * 3_000 + "a"]) == (["a"], 0)
+
+
+def test_the_last_said_of_a_long_text_is_its_last_piece() -> None:
+    parts, last = MEDIUM.pack([IMAGE, "甲" * 1_500])
+    assert (len(parts), last) == (4, 2)
+    assert parts[3] == IMAGE
+    assert "".join(parts[:3]) == "甲" * 1_500
 
 
 def test_every_part_leaves_room_to_say_that_there_is_more() -> None:
     parts, last = MEDIUM.pack(["甲" * 2_000])
     assert last == len(parts) - 1
-    assert all(reply.size(MEDIUM.more(part, 99)) <= reply.LIMIT for part in parts)
+    assert all(reply.size(MEDIUM.more(part, 9_999)) <= reply.LIMIT for part in parts)
+    assert max(reply.size(MEDIUM.more(part, 9_999)) for part in MEDIUM.pack(["a" * 9_000])[0]) == reply.LIMIT
 
 
 def test_only_a_text_can_say_that_there_is_more() -> None:
@@ -77,3 +93,50 @@ def test_a_message_comes_back_with_what_its_routes_pattern_found() -> None:
     message = MEDIUM.message("w Beijing", "1", 0, r"W (\w+)", 2)
     assert message.match[1] == "Beijing"
     assert (message.account, message.openid, message.id) == ("gh_1", "oUser", "1")
+    assert message.text == "w Beijing"
+
+
+def test_a_message_that_its_pattern_does_not_find_has_no_match() -> None:
+    with pytest.raises(AttributeError, match="no pattern brought"):
+        _ = MEDIUM.message("other", "1", 0, r"W (\w+)", 2).match
+    with pytest.raises(AttributeError, match="no pattern brought"):
+        _ = MEDIUM.message("other", "1", 0).match
+
+
+def test_an_event_is_matched_by_its_key_and_comes_back_as_it_was() -> None:
+    common = {"openid": "oUser", "account": "gh_1", "time": dt.datetime(2026, 3, 8, tzinfo=dt.timezone.utc)}
+    click = ClickEvent(id="7", key="BUY_12", **common)
+    message = MEDIUM.message(MEDIUM.payload(click), "7", click.created, r"BUY_(\d+)")
+    assert message == click
+    assert message.match[1] == "12"
+    assert not MEDIUM.silent(message)
+    assert MEDIUM.silent(MEDIUM.message({"MsgType": "event", "Event": "VIEW"}, "8", 0))
+
+
+def test_what_a_developer_says_is_encoded_once() -> None:
+    assert MEDIUM.say("a") == "a"
+    assert MEDIUM.say(None) is MEDIUM.say(" ") is None
+    assert MEDIUM.say(Image("m")) == IMAGE
+    with pytest.raises(TypeError, match="int cannot be said"):
+        MEDIUM.say(5)
+
+
+def test_texts_are_joined_and_without_a_text_the_first_is_said() -> None:
+    assert MEDIUM.join(["a", IMAGE, "b"]) == "a\nb"
+    assert MEDIUM.join([IMAGE]) == IMAGE
+    assert MEDIUM.join([]) is None
+
+
+def test_sentences_are_worded_when_they_are_shown() -> None:
+    assert MEDIUM.render([Said(Sentence("yes")), Said(None), Said("{fetch}")]) == ["是", "{fetch}"]
+    assert reply.visible(MEDIUM.sentence("more", count=3)) == "还有 3 条 继续"
+    assert MEDIUM.party == "gh_1/oUser"
+
+
+def test_links_stay_as_long_as_they_fit() -> None:
+    labels = [f"{i}" for i in range(100)]
+    room = max(n for n in range(1, 100) if "bizmsgmenu" in MEDIUM.render([Said("x", tuple(labels[:n]))])[0])
+    (fits,) = MEDIUM.render([Said("x", tuple(labels[:room]))])
+    assert MEDIUM.pack([fits]) == ([fits], 0)
+    (plain,) = MEDIUM.render([Said("x", tuple(labels[: room + 1]))])
+    assert plain == "x\n" + reply.options(labels[: room + 1], taps=False)

@@ -88,6 +88,7 @@ CASES: list[tuple[bytes, type[Message], dict[str, Any]]] = [
         {"scene": "12", "ticket": "t", "key": "qrscene_12"},
     ),
     (event("unsubscribe"), UnsubscribeEvent, {"kind": "event"}),
+    (event("subscribe", EventKey="last_trade_no_1"), SubscribeEvent, {"scene": "", "key": "last_trade_no_1"}),
     (event("SCAN", EventKey="12", Ticket="t"), ScanEvent, {"event": "scan", "scene": "12", "ticket": "t"}),
     (event("CLICK", EventKey="KEY"), ClickEvent, {"event": "click", "key": "KEY"}),
     (event("VIEW", EventKey="http://x", MenuId="5"), Event, {"event": "view", "key": "http://x"}),
@@ -176,6 +177,11 @@ def test_an_event_made_by_hand_knows_its_name_and_its_other_half() -> None:
         Event(key="K")
 
 
+def test_a_field_given_by_hand_stands_beside_those_that_wechat_would_send() -> None:
+    raw = TextMessage(text="hi", raw={"bizmsgmenuid": "9"}, **COMMON).raw
+    assert raw == {**TextMessage(text="hi", **COMMON).raw, "bizmsgmenuid": "9"}
+
+
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="in which zone"):
         TextMessage(text="hi", time=dt.datetime(2026, 3, 8))
@@ -185,6 +191,8 @@ def test_a_text_is_kept_as_its_text_alone() -> None:
     assert receive.encode(receive.parse(push(elements(Content="5", MsgId="1")), ZONE)) == "5"
     more = receive.parse(push(elements(Content="5", MsgId="1", bizmsgmenuid="9")), ZONE)
     assert receive.encode(more) == {"MsgType": "text", "Content": "5", "bizmsgmenuid": "9"}
+    click = receive.parse(event("CLICK", EventKey="K"), ZONE)
+    assert receive.encode(click) == {"MsgType": "event", "Event": "CLICK", "EventKey": "K"}
 
 
 @given(
@@ -236,16 +244,25 @@ def test_nested_and_repeated_elements_are_dicts_and_lists() -> None:
     assert message.raw["SendPicsInfo"] == {"Count": "2", "PicList": {"item": [{"A": "1"}, {"A": "2"}]}}
 
 
+def test_as_deep_as_a_push_may_be_is_not_too_deep() -> None:
+    body = push("<a>" * 15 + "x" + "</a>" * 15 + elements(Content="x", MsgId="1"))
+    assert receive.parse(body, ZONE).text == "x"
+
+
 def test_stray_text_is_ignored() -> None:
     assert receive.parse(push("stray" + elements(Content="x", MsgId="1")), ZONE).text == "x"
 
 
 DOCTYPE = b"<!DOCTYPE xml [<!ENTITY a 'b'>]>"
+TEXT = push(elements(Content="hi", MsgId="1"))
+LAUGHS = b'<!DOCTYPE xml [<!ENTITY l0 "ha">%s]>' % b"".join(
+    b'<!ENTITY l%d "%s">' % (i, b"&l%d;" % (i - 1) * 10) for i in range(1, 10)
+)
 REFUSED = {
     "empty": b"",
     "no XML": b"not xml",
     "cut off": push(elements(Content="x"))[:-9],
-    "another root": b"<html></html>",
+    "another root": push(elements(Content="x", MsgId="1")).replace(b"xml>", b"html>"),
     "an empty root": b"<xml></xml>",
     "no sender": push(elements(Content="x"), sender=""),
     "no time": push(elements(Content="x"), created="soon"),
@@ -255,14 +272,22 @@ REFUSED = {
     "an external entity": b'<!DOCTYPE xml SYSTEM "file:///etc/passwd">' + push(elements(Content="x")),
     "an undefined entity": push("<Content>&nope;</Content>"),
     "an instruction": b"<?php x?>" + push(elements(Content="x")),
-    "too deep": b"<xml>" + b"<a>" * 100 + b"</a>" * 100 + b"</xml>",
+    "too deep": push("<a>" * 16 + "</a>" * 16 + elements(Content="x", MsgId="1")),
     "no UTF-8": push("<Content>\xff</Content>".replace("\xff", "X")).replace(b"X", b"\xff"),
     "NUL": push("<Content>\0</Content>"),
     "an infinite scale": push(elements(Location_X="1", Location_Y="1", Scale="inf", MsgId="1"), "location"),
     "a latitude that is none": push(elements(Location_X="nan", Location_Y="1", Scale="1", MsgId="1"), "location"),
     "an overflowing scale": push(elements(Location_X="1", Location_Y="1", Scale="1e999", MsgId="1"), "location"),
     "a sender that is nested": push("").replace(b"<![CDATA[oUser]]>", b"<a>x</a>"),
-    "another encoding": b'<?xml version="1.0" encoding="no-such"?>' + push(""),
+    "no known encoding": b'<?xml version="1.0" encoding="no-such"?>' + TEXT,
+    "another encoding": b'<?xml version="1.0" encoding="latin-1"?>' + TEXT,
+    "a codec of Python that warns": b'<?xml version="1.0" encoding="unicode_escape"?>' + TEXT,
+    "half a surrogate pair": TEXT.replace(b"hi", b"\xed\xa0\x80"),
+    "a character that is none": push("<Content>&#xD800;</Content>"),
+    "a parameter entity": b'<!DOCTYPE xml [<!ENTITY % a SYSTEM "http://127.0.0.1:9/">%a;]>' + TEXT,
+    "a billion laughs": LAUGHS + push("<Content>&l9;</Content>"),
+    "a negative time": push("", created="-1"),
+    "two senders": TEXT.replace(b"<CreateTime>", b"<FromUserName>other</FromUserName><CreateTime>"),
 }
 
 
@@ -270,6 +295,11 @@ REFUSED = {
 def test_what_is_no_push_is_refused(body: bytes) -> None:
     with pytest.raises(BadMessage):
         receive.parse(body, ZONE)
+
+
+def test_utf8_may_say_so_and_have_its_mark() -> None:
+    for front in (b"", b"\xef\xbb\xbf", b'<?xml version="1.0" encoding="UTF-8"?>', b'<?xml version="1.0"?>'):
+        assert receive.parse(front + TEXT, ZONE).text == "hi"
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: push(text)))
@@ -291,6 +321,19 @@ def test_the_same_event_twice_is_one_and_any_difference_makes_two() -> None:
     assert receive.parse(event("CLICK", EventKey="A"), ZONE).id == one.id
     assert receive.parse(event("CLICK", EventKey="B"), ZONE).id != one.id
     assert receive.parse(event("LOCATION", EventKey="A"), ZONE).id != one.id
+
+
+def test_events_that_differ_in_any_one_field_are_two() -> None:
+    fields = {"EventKey": "A", "Ticket": "t", "Whatever": "x"}
+    bodies = [event("CLICK", **fields), *(event("CLICK", **{**fields, name: "other"}) for name in fields)]
+    bodies += [event("CLICK", **{name: text for name, text in fields.items() if name != gone}) for gone in fields]
+    bodies += [event("SCAN", **fields), push(elements(Event="CLICK", **fields), "event", sender="oOther")]
+    bodies.append(push(elements(Event="CLICK", **fields), "event", created="1790000001"))
+    assert len({receive.parse(body, ZONE).id for body in bodies}) == len(bodies)
+
+
+def test_a_message_can_be_put_in_a_set() -> None:
+    assert len({receive.parse(body, ZONE) for body in (TEXT, TEXT, event("CLICK", EventKey="A"))}) == 2
 
 
 def test_the_same_event_twice_is_one_though_its_ciphertext_differs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import xml.etree.ElementTree as ET
 from typing import Any
 from urllib.parse import unquote
@@ -98,7 +99,11 @@ def test_what_may_be_said(said: Any, made: Reply | None) -> None:
     assert reply.reply(said) == made
 
 
-@pytest.mark.parametrize("wrong", [5, b"x", [], ["x"], {"a": 1}, object(), Article("t", "u")])
+class Mine(Image):
+    """No type that WeChat has."""
+
+
+@pytest.mark.parametrize("wrong", [5, b"x", [], ["x"], {"a": 1}, object(), Article("t", "u"), Reply(), Mine("m")])
 def test_what_may_not_be_said(wrong: Any) -> None:
     with pytest.raises(TypeError, match="cannot be said: say text, a reply"):
         reply.reply(wrong)
@@ -174,8 +179,13 @@ def test_a_long_text_is_cut_where_it_may_be(text: str, limit: int) -> None:
 @given(st.text(max_size=50), st.integers(8, 20))
 def test_any_text_is_cut_to_fit(text: str, limit: int) -> None:
     pieces = reply.split(text, limit)
-    assert all(0 < reply.size(piece) <= limit for piece in pieces)
-    assert re.sub(r"\s", "", "".join(pieces)) == re.sub(r"\s", "", text)
+    assert all(reply.size(piece) <= limit and Text(piece) for piece in pieces)
+    assert visible("".join(pieces)) == visible(text)
+
+
+def visible(text: str) -> str:
+    """Without white space, and without what XML drops."""
+    return re.sub("[^!-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\\s", "", text)
 
 
 def test_a_cut_is_best_between_paragraphs_then_lines_then_sentences() -> None:
@@ -198,15 +208,19 @@ def test_no_piece_is_blank_and_no_accent_loses_its_space() -> None:
 def test_what_alone_is_too_long_is_cut_at_clusters_and_at_characters_only_where_it_must() -> None:
     family = "👨‍👩‍👧"
     link = reply.link(family * 20)
-    pieces = reply.split(link, 100)
-    assert "".join(pieces) == link
-    assert sum(piece.count(family) for piece in pieces) == link.count(family)
+    for limit in range(90, 110):
+        pieces = reply.split(link, limit)
+        assert "".join(pieces) == link
+        assert sum(piece.count(family) for piece in pieces) == link.count(family)
     tower = "e" + "\u0301" * 100
     assert "".join(reply.split(tower, 50)) == tower
 
 
 def test_of_links_in_links_the_inner_one_is_the_link() -> None:
     assert reply.visible('<a href="1">a <a href="2">b</a> c') == '<a href="1">a b c'
+    for limit in range(90, 110):
+        pieces = reply.split('<a href="1">' + "a " * 25 + LINK + " c", limit)
+        assert sum(LINK in piece for piece in pieces) == 1
 
 
 def test_what_fits_is_left_whole() -> None:
@@ -217,3 +231,57 @@ def test_what_fits_is_left_whole() -> None:
 
 def test_a_very_long_text_is_cut_piece_by_piece() -> None:
     assert len(reply.split("甲。" * 40_000)) > 100
+
+
+HOSTILE = st.text(st.sampled_from('<>&"%;=#?/ \n\x00\x85\u2028\ufffe\u200d😀报\u0301a'), min_size=1, max_size=20)
+
+
+@given(HOSTILE, HOSTILE)
+def test_whatever_a_link_says_and_sends_can_be_read_back(label: str, sends: str) -> None:
+    made = reply.link(label, sends)
+    (found,) = re.findall(r'<a href="weixin://bizmsgmenu\?msgmenucontent=([^"&<> ]*)&msgmenuid=1">([^<>]*)</a>', made)
+    shown = label.replace("<", "＜").replace(">", "＞")
+    assert (unquote(found[0]), found[1]) == (sends, shown)
+    assert reply.visible(f"a {made} b") == f"a {shown} b"
+    legal = "".join(ET.fromstring("<x>" + reply.cdata(made) + "</x>").itertext())
+    assert unquote(re.findall('content=([^"&]*)&', legal)[0]) == sends
+
+
+MUCH = 200_000
+SLOW = {
+    "letters": "a" * MUCH,
+    "space": "x" + " " * MUCH + "x",
+    "ends": "。" * (MUCH // 3),
+    "tags that are not closed": "<a " * (MUCH // 3),
+    "links that are not closed": "<a>" * (MUCH // 3),
+    "one link closed of many": "<a " * (MUCH // 3) + "</a>",
+    "one long link": "<a>" + "x" * MUCH + "</a>",
+    "one long address": "https://" * (MUCH // 8),
+    "one long cluster": "e" + "\u0301" * (MUCH // 2),
+    "a very large family": "👨\u200d" * (MUCH // 7),
+    "flags": "🇨🇳" * (MUCH // 8),
+    "consonants joined": "क\u094d" * (MUCH // 6),
+    "prose": "甲乙丙。\n" * (MUCH // 13),
+    "links": reply.link("继续") * (MUCH // 70),
+}
+
+
+@pytest.mark.parametrize("text", SLOW.values(), ids=SLOW)
+def test_two_hundred_kilobytes_of_anything_are_cut_in_no_time(text: str) -> None:
+    began = time.process_time()
+    for limit in (8, reply.LIMIT):
+        assert all(reply.size(piece) <= limit for piece in reply.split(text, limit))
+    reply.visible(text)
+    assert time.process_time() - began < 4  # what takes quadratic time takes minutes
+
+
+@given(st.text(st.sampled_from("🇨🇳\u0301\u200d👨a\r\n \u0600क\u094d\u0903"), max_size=12), st.integers(16, 24))
+def test_flags_are_cut_where_every_other_cluster_is(text: str, limit: int) -> None:
+    wholes = regex.findall(r"\X", text * 5)
+    at = {sum(map(len, wholes[:i])) for i in range(len(wholes) + 1)}
+    place = 0
+    for piece in reply.split(text * 5, limit):
+        place = (text * 5).index(piece, place)
+        inside = [whole for whole in wholes if reply.size(whole) > limit]
+        assert inside or (place in at and place + len(piece) in at)
+        place += len(piece)

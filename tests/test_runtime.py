@@ -294,3 +294,14 @@ def test_a_fork_after_the_first_delivery_has_a_portal_of_its_own(tmp_path: Path)
         [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)], timeout=60, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_a_step_that_cancels_itself_has_failed() -> None:
+    bot = Bot("token", store="memory://")
+
+    @bot.text("x")
+    @step
+    async def cancels(message: Message) -> str:
+        raise asyncio.CancelledError
+
+    assert said(anyio.run(bot.deliver, message("x"))) == "抱歉，出错了，请稍后再试。"

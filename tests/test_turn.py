@@ -485,3 +485,91 @@ def test_a_machine_is_never_used_on_another_record_than_its_own() -> None:
     other.say("apples")
     chat.world.hot[chat.key] = kept
     assert chat.say("2") == "200 cents, order 1"
+
+
+# ---- what only a demanding reader thinks of -------------------------------------------------------------------------
+
+
+def test_a_record_of_a_newer_version_waits_for_a_newer_worker() -> None:
+    chat = Chat(make_bot())
+    chat.say("order")
+    _, fields, expires = chat.world.kept[chat.key]
+    chat.crash()
+    chat.world.kept[chat.key] = ("newer", {**fields, "h": "[99]"}, expires)
+    assert chat.say("pears") == "…"
+    chat.world.kept[chat.key] = ("older", fields, expires)
+    assert chat.again().endswith("how many?")
+
+
+def test_a_hook_that_kills_its_worker_never_lets_the_message_through() -> None:
+    def deadly(message: Any) -> Any:
+        raise Crash
+
+    chat = Chat(make_bot())
+    chat.bot.before(deadly)
+    message = chat.text("order")
+    chat.world.crash_before = lambda effect: isinstance(effect, turn.Hook)
+    for _ in range(3):
+        with pytest.raises(Crash):
+            chat.send(message)
+        chat.crash()
+        chat.later(7)
+    assert chat.send(message) == "抱歉，出错了，请稍后再试。"
+    assert chat.outcomes == ["quarantined"]
+
+
+def test_the_queue_is_as_short_with_a_hook_before() -> None:
+    chat = Chat(make_bot())
+    chat.bot.before(lambda message: None)
+    chat.world.durations["reserve"] = 60_000
+    chat.say("order")
+    works = []
+    for i in range(7):
+        message = chat.text(str(i))
+        delivery = Delivery(message, chat.world.now)
+        generator = turn.deliver(chat.bot.conduct(message), delivery, message.id, chat.world.now)
+        works.append(chat.world.spawn(chat.key, generator))
+        chat.world.run(lambda: not chat.world.ready)
+        chat.world.now += 10
+    assert len(chat.record.queue()) == 5
+
+
+def test_a_duplicate_costs_nothing_and_leaves_the_conversation_hot() -> None:
+    chat = Chat(make_bot())
+    chat.say("order")
+    before = chat.world.trips
+    chat.again()
+    chat.again()
+    assert chat.world.trips == before
+
+
+def test_a_result_in_the_middle_of_a_turn_wakes_nobody() -> None:
+    def steps(message: Any) -> Any:
+        yield "?"
+        for _ in range(3):
+            yield charge(1)
+        return "done"
+
+    bot = Bot("token", store="memory://")
+    bot.text("steps")(steps)
+    chat = Chat(bot)
+    chat.world.durations["charge"] = 300
+    chat.say("steps")
+    before = chat.world.trips
+    assert chat.say("x") == "done"
+    assert chat.world.trips - before == 4
+
+
+def test_a_reply_that_comes_after_a_minute_is_unread_and_not_lost() -> None:
+    chat = Chat(make_bot())
+    chat.say("order")
+    message = chat.text("pears")
+    chat.world.crash_before = lambda effect: isinstance(effect, turn.Do)
+    with pytest.raises(Crash):
+        chat.send(message)
+    chat.crash()
+    chat.world.crash_before = lambda effect: False
+    chat.later(61)
+    chat.send(message)
+    chat.world.settle()
+    assert chat.say("继续").endswith("how many?")

@@ -136,7 +136,7 @@ def choose(conduct: Conduct, delivery: Delivery, rec: Record, now: int) -> None:
     """What a waiting delivery may carry now, if anything: its own unread reply; any, if it fetches; at its last chance, words."""
     message = delivery.message.id
     seen = rec.seen[message]
-    if seen.reply is not None or not delivery.carries(message, now):
+    if seen.reply is not None or not delivery.carries(message, now) or now - seen.at > record.SAME:
         return
     voice, fetching = conduct.voice, seen.state == "fetching"
     chance = now >= delivery.start + LAST_CHANCE and is_last(delivery, seen)
@@ -145,13 +145,12 @@ def choose(conduct: Conduct, delivery: Delivery, rec: Record, now: int) -> None:
     if item is None and (fetching or chance):
         item = next(iter(rec.unread.values()), None)
     if item:
-        left = len(rec.unread) - 1
-        say = voice.join([voice.sentence("not_taken"), item.say]) if seen.refused and item is not mine else item.say
-        record.bind(rec, now, message, voice.more(say, left) if left else say, item)
+        before = [voice.sentence("not_taken")] if seen.refused and item is not mine else []
+        record.fetch(rec, now, message, item, before, voice)
     elif fetching and not rec.work() and not rec.leased(now):
-        record.bind(rec, now, message, voice.sentence("not_taken" if seen.refused else "nothing"))
+        record.bind(rec, message, voice.sentence("not_taken" if seen.refused else "nothing"))
     elif chance:
-        record.bind(rec, now, message, voice.sentence("thinking"))
+        record.bind(rec, message, voice.sentence("thinking"))
 
 
 def is_last(delivery: Delivery, seen: Seen) -> bool:
@@ -190,7 +189,8 @@ class Attempt:
     @property
     def wants_hooks(self) -> bool:
         failed = self.machine is not None and self.machine.error is not None
-        return self.conduct.after or (failed and self.conduct.on_error)
+        rerouted = self.machine is not None and self.machine.outcome == "rerouted"
+        return not rerouted and (self.conduct.after or (failed and self.conduct.on_error))
 
     def resume(self) -> Machine | None:
         """The dialog as its journal says; ``broken`` is set where its code fits it no more."""
@@ -204,7 +204,16 @@ class Attempt:
         except Diverged as error:
             self.broken = error
             return None
+        self.settle(machine)
         return machine
+
+    def settle(self, machine: Machine) -> None:
+        """`Reroute` in the turn that began the dialog, or at a time-out, would never end: it is an error there."""
+        rec = self.rec
+        if machine.outcome == "rerouted" and (
+            rec.turn.endswith("t") or rec.side is not None or machine.begun_by(rec.turn)
+        ):
+            machine.fail(DialogError("Reroute in the turn that began the dialog, or at a time-out, would never end"))
 
     def proceed(self) -> None:
         """Go on with the turn under way, and with the messages that wait, up to what something outside must do."""
@@ -218,6 +227,7 @@ class Attempt:
                 self.diverged_in_turn()
             else:
                 self.recall()
+                self.settle(self.machine)
                 if self.machine.wants_step or self.wants_hooks:
                     return
                 self.end()
@@ -248,7 +258,7 @@ class Attempt:
         message = self.voice.message(payload, seen.id, seen.created)
         if self.rec.late(seen.at) > record.GRACE:
             record.forget(self.rec)
-            self.machine = self.broken = None
+            self.drop()
         if self.broken:
             self.diverged_between(seen)
         route = self.conduct.router.named(*ref) if ref else None
@@ -280,11 +290,14 @@ class Attempt:
         return mode != "answer" and message.kind != "event" and normal(message.text) in words
 
     def is_early(self, seen: Seen, message: Any, mode: str) -> bool:
-        shown = self.rec.shown
-        return (shown is None or seen.at < shown) and self.the_machine.script.busy != "queue"
+        return message.kind != "event" and self._unshown(seen) and self.the_machine.script.busy != "queue"
 
     def is_accepted(self, seen: Seen, message: Any, mode: str) -> bool:
-        return accepts(self.ask, message)
+        return accepts(self.ask, message) and not (message.kind == "event" and self._unshown(seen))
+
+    def _unshown(self, seen: Seen) -> bool:
+        """Whether the message arrived before the question was shown."""
+        return self.rec.shown is None or seen.at < self.rec.shown
 
     def is_misplaced_event(self, seen: Seen, message: Any, mode: str) -> bool:
         return bool(message.kind == "event")
@@ -295,11 +308,11 @@ class Attempt:
 
     def meet_cancel(self, seen: Seen, message: Any) -> None:
         record.take(self.rec, seen)
-        self.feed(journal.Stopped(self.now, seen.id))
+        self.feed(journal.Stopped(self.now, seen.id, self.voice.payload(message)))
 
     def meet_back(self, seen: Seen, message: Any) -> None:
         record.take(self.rec, seen)
-        self.feed(journal.Returned(self.now, seen.id))
+        self.feed(journal.Returned(self.now, seen.id, self.voice.payload(message)))
 
     def meet_early(self, seen: Seen, message: Any) -> None:
         says = [self.voice.sentence("not_taken"), *self._question()]
@@ -359,7 +372,14 @@ class Attempt:
         )
         line = journal.encode(entry)
         record.append(self.rec, self.now, [line])
+        self.drop()
         self.machine = Machine(self.conduct.router.scripts, line, self.voice)
+
+    def drop(self) -> None:
+        """Leave the dialog that waited, if one did."""
+        if self.machine is not None:
+            self.machine.close()
+        self.machine = self.broken = None
 
     # ---- ending a turn ----
 
@@ -367,13 +387,11 @@ class Attempt:
         """The turn's code has run: what it says, and what is left of the dialog. `says`: what a hook made of it."""
         machine = self.the_machine
         if machine.outcome == "rerouted":
-            if self.reroute():
-                return
-            machine.fail(DialogError("Reroute in the turn that began the dialog, or at a time-out, would never end"))
-            says = None
-        turn = self.summary()
+            self.reroute()
+            return
         if says is None:
             says = self.voice.render(machine.said)
+        turn = self.summary().saying(self.voice.public(says))
         record.keep_data(self.rec, self.now, machine.puts)
         if self.rec.turn.endswith("t"):
             self.end_lapse(says)
@@ -472,11 +490,9 @@ class Attempt:
             tuple(normal(str(label)) for label in labels),
         )
 
-    def reroute(self) -> bool:
+    def reroute(self) -> None:
         """The message is not for this dialog: it waits on, as it was, and the message is routed as if none waited."""
         machine, rec = self.the_machine, self.rec
-        if rec.turn.endswith("t") or rec.side is not None or machine.begun_by(rec.turn):
-            return False
         seen = rec.seen[rec.turn]
         lines = [journal.decode(line) for line in rec.journal]
         at = max(i for i, entry in enumerate(lines) if isinstance(entry, journal.Answered | journal.Lapsed))
@@ -489,7 +505,7 @@ class Attempt:
         if route is not None and not route.aside:
             rec.side = at
             self.begin(route, seen, message)
-            return True
+            return
         if route is not None:
             self.step_aside(seen, message, route)
         else:
@@ -497,14 +513,10 @@ class Attempt:
             seen = record.change(rec, seen, state="done")
             record.answer(rec, self.now, seen, [], False, self._carries(seen), self.voice)
         self.machine = self.resume()
-        return True
 
     def _message_of(self, entry: journal.Entry, seen: Seen) -> Any:
-        if isinstance(entry, journal.Answered):
-            return self.voice.message(entry.payload, seen.id, seen.created)
-        if self.delivery.message.id == seen.id:
-            return self.delivery.message
-        return self.voice.message("", seen.id, seen.created)  # a word, and nothing more is on record of it
+        assert isinstance(entry, journal.Answered | journal.Lapsed)
+        return self.voice.message(entry.payload, seen.id, seen.created)
 
     # ---- what went wrong ----
 
@@ -581,10 +593,13 @@ class Attempt:
             return self.voice.message(seen.body[2], seen.id, seen.created)
         for line in reversed(self.rec.journal):
             entry = journal.decode(line)
-            if isinstance(entry, journal.Answered | journal.Began) and entry.message == seen.id:
+            if isinstance(entry, MESSAGES) and entry.message == seen.id and entry.payload is not None:
                 return self.voice.message(entry.payload, seen.id, seen.created)
         return self.voice.message("", seen.id, seen.created)
 
+
+#: entries that keep what a message says
+MESSAGES = (journal.Began, journal.Answered, journal.Lapsed)
 
 #: what becomes of a message when a dialog waits: the first that fits
 MEETINGS: tuple[tuple[Callable[[Attempt, Seen, Any, str], bool], Callable[[Attempt, Seen, Any], None]], ...] = (

@@ -11,6 +11,7 @@ import dataclasses
 import datetime as dt
 import functools
 import inspect
+import math
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
 from contextvars import ContextVar
@@ -239,6 +240,7 @@ def recall(key: str, /) -> Command[Any]: ...
 def recall(key: str, default: T, /) -> Command[T]: ...
 def recall(key: str, default: Any = None, /) -> Command[Any]:
     """Read what was remembered of this user under `key`. Gives `default` where there is nothing."""
+    _checked_keys(key)
     return Recall(key, default)
 
 
@@ -247,12 +249,22 @@ def remember(key: str, value: Any, /, *, expire: float | None = None) -> Command
 
     This dialog sees it at once; it is on record when the turn ends, and leaves no trace of a turn that fails.
     """
-    return Remember((key,), (value,), expire)
+    _checked_keys(key)
+    if expire is not None and (isinstance(expire, bool) or not isinstance(expire, int | float) or not expire > 0):
+        raise ConfigurationError(f"expire={expire!r}: a number of seconds above 0; None: for good")
+    return Remember((key,), (value,), None if expire == math.inf else expire)
 
 
 def forget(*keys: str) -> Command[None]:
     """Forget what was remembered of this user under `keys`."""
+    _checked_keys(*keys)
     return Remember(keys)
+
+
+def _checked_keys(*keys: Any) -> None:
+    for key in keys:
+        if not isinstance(key, str):
+            raise ConfigurationError(f"the key of a user's datum is text, not {key!r}")
 
 
 def innermost(function: Any) -> Any:

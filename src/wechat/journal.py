@@ -69,6 +69,7 @@ class Lapsed:
 
     at: int
     message: str
+    payload: Payload = None
 
 
 @dataclasses.dataclass(frozen=True)

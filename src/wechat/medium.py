@@ -112,7 +112,7 @@ class Medium:
     @property
     def _room(self) -> int:
         """Bytes of one text, beside the line that says that there is more."""
-        return reply.LIMIT - reply.size("\n" + self.sentence("more", count=99))
+        return reply.LIMIT - reply.size("\n" + self.sentence("more", count=9_999))
 
     def pack(self, says: Sequence[Any]) -> tuple[list[Any], int]:
         """Texts are joined by a newline and go first; what does not fit one reply becomes the next."""
@@ -120,7 +120,7 @@ class Medium:
         parts: list[Any] = reply.split(texts, self._room) if texts else []
         last = len(parts) - 1
         parts += [say for say in says if not isinstance(say, str)]
-        return parts, last if says and isinstance(says[-1], str) else len(parts) - 1
+        return parts, last if last >= 0 and isinstance(says[-1], str) else len(parts) - 1
 
     def more(self, say: Any, count: int) -> Any:
         """Only a text can say so."""

@@ -50,7 +50,7 @@ class Message:
     #: what was typed; what a voice message was recognised as; else ""
     text: str = ""
     #: every field as WeChat sent it
-    raw: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    raw: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, hash=False)
     #: the name of an event, in lower case, and its key; of a message ""
     event: str = ""
     key: str = ""
@@ -191,7 +191,7 @@ def _pair(event: SubscribeEvent | ScanEvent, prefix: str) -> None:
     """Fills in the one of `key` and `scene` that was not given."""
     if event.scene and not event.key:
         object.__setattr__(event, "key", prefix + event.scene)
-    elif event.key and not event.scene:
+    elif not event.scene and event.key.startswith(prefix):  # else it names no QR code: ``last_trade_no_…``
         object.__setattr__(event, "scene", event.key.removeprefix(prefix))
 
 
@@ -210,10 +210,6 @@ def _number(name: str) -> Callable[[Mapping[str, Any]], float]:
         return float(value)
 
     return read
-
-
-def _scene(raw: Mapping[str, Any]) -> str:
-    return _text("EventKey")(raw).removeprefix("qrscene_")
 
 
 Readers = Mapping[str, Callable[[Mapping[str, Any]], Any]]
@@ -247,9 +243,9 @@ MESSAGES: dict[str, tuple[type[Message], Readers]] = {
 }
 #: Event, in lower case → the same
 EVENTS: dict[str, tuple[type[Message], Readers]] = {
-    "subscribe": (SubscribeEvent, {"scene": _scene, "ticket": _text("Ticket")}),
+    "subscribe": (SubscribeEvent, {"ticket": _text("Ticket")}),
     "unsubscribe": (UnsubscribeEvent, {}),
-    "scan": (ScanEvent, {"scene": _text("EventKey"), "ticket": _text("Ticket")}),
+    "scan": (ScanEvent, {"ticket": _text("Ticket")}),
     "click": (ClickEvent, {}),
 }
 #: events whose push shows no reply: nobody is there to read one, or WeChat drops it. ``*``: a family that grows.
@@ -404,7 +400,8 @@ def envelope(body: bytes) -> tuple[str, str]:
 def fields(body: bytes) -> dict[str, Any]:
     """The elements of the XML: texts, dicts of what is nested, lists of what is repeated. Raises `BadMessage`."""
     reader = _Reader()
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("utf-8")  # what the body names would be looked up among Python's codecs
+    parser.XmlDeclHandler = reader.declaration
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
@@ -413,7 +410,7 @@ def fields(body: bytes) -> dict[str, Any]:
     parser.ProcessingInstructionHandler = parser.ExternalEntityRefHandler = reader.refuse
     try:
         parser.Parse(body, True)
-    except (expat.ExpatError, LookupError, ValueError, UnicodeError) as error:
+    except expat.ExpatError as error:
         raise BadMessage(f"the body is no XML: {error}", body[:200]) from None
     root = reader.root
     if not isinstance(root, dict):
@@ -430,6 +427,10 @@ class _Reader:
 
     def refuse(self, *_: Any) -> Any:
         raise BadMessage("a DOCTYPE, an entity or an instruction has no place in a push")
+
+    def declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        if encoding is not None and encoding.lower() != "utf-8":
+            raise BadMessage("a push is UTF-8", encoding)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if not self._open and name != "xml":

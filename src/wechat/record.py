@@ -172,7 +172,7 @@ def look(rec: Record, now: int, arrival: Arrival, owner: str, *, first: bool = T
     if seen is None:
         if arrival.created <= rec.watermark:
             return Look("stale")
-        if arrival.state == "queued" and len(rec.queue()) >= QUEUE and rec.leased(now):  # somebody works at it
+        if arrival.state == "queued" and crowded(rec, now):
             return Look("full")
         seen = remember(rec, now, arrival)
     elif seen.reply is not None:
@@ -189,6 +189,11 @@ def look(rec: Record, now: int, arrival: Arrival, owner: str, *, first: bool = T
     return Look("wait" if seen.reply is None else "answered")
 
 
+def crowded(rec: Record, now: int) -> bool:
+    """Whether no more messages may wait for their turn: where nobody works at them, a look does."""
+    return len(rec.queue()) >= QUEUE and rec.leased(now)
+
+
 def answered(rec: Record, now: int, message: str) -> Say | None:
     """The reply that is bound to a message: as it was for a minute, then only that there was one. None: not yet bound."""
     seen = rec.seen.get(message)
@@ -197,20 +202,29 @@ def answered(rec: Record, now: int, message: str) -> Say | None:
     return seen.reply if now - seen.at <= SAME else ""
 
 
-def bind(rec: Record, now: int, message: str, say: Say, item: Unread | None = None) -> None:
-    """The delivery of `message` that just looked carries `say`; `item`: the unread reply that it was."""
-    if item:
-        del rec.unread[item.number]
+def bind(rec: Record, message: str, say: Say) -> None:
+    """The delivery of `message` that just looked carries `say`."""
     seen = rec.seen[message]
     change(rec, seen, reply=say, state="done" if seen.state == "fetching" else seen.state)
-    if item and item.asks:
+
+
+def fetch(rec: Record, now: int, message: str, item: Unread, before: Sequence[Say], shape: Shape) -> None:
+    """The delivery of `message` that just looked carries an unread reply, and what must be said before it."""
+    del rec.unread[item.number]
+    parts, last = shape.pack([*before, item.say])
+    for i, part in enumerate(parts[1:], 1):
+        put(rec, now, item.message, part, item.asks and i == last)
+    left = len(rec.unread)
+    bind(rec, message, shape.more(parts[0], left) if left else parts[0])
+    if item.asks and last == 0:
         rec.shown = now
 
 
 def turn_away(rec: Record, now: int, arrival: Arrival, say: Say) -> None:
     """The queue is full: the message is not taken, and its user is told."""
     remember(rec, now, dataclasses.replace(arrival, state="done", body=None))
-    bind(rec, now, arrival.id, say)
+    if not arrival.silent:
+        bind(rec, arrival.id, say)
 
 
 # ---- what runs beside -----------------------------------------------------------------------------------------------
@@ -366,6 +380,17 @@ def found(rec: Record, now: int, key: str) -> Datum | None:
     return datum if datum and (datum.expires is None or datum.expires > now) else None
 
 
+def leave(rec: Record) -> None:
+    """The user is gone: the turn under way is dropped, and whoever runs it finds out; nothing is left to be said."""
+    if rec.turn:
+        seen = rec.seen[rec.turn.removesuffix("t")]
+        change(rec, seen, state="done", body=None, reply="" if seen.reply is None else seen.reply)
+        end_turn(rec)
+        release(rec)
+    forget(rec)
+    rec.unread.clear()
+
+
 def forget(rec: Record) -> None:
     """The conversation is over. Messages seen, unread replies and data belong to the user."""
     rec.journal, rec.shown, rec.standing, rec.side = [], None, None, None
@@ -398,13 +423,16 @@ def expire(rec: Record, now: int) -> None:
 
 def remember(rec: Record, now: int, arrival: Arrival) -> Seen:
     if arrival.ends:
-        forget(rec)
-        rec.unread.clear()
+        leave(rec)
     reply = "" if arrival.silent or arrival.state == "done" else None
-    at = max(now, 1 + max((s.at for s in rec.seen.values()), default=0))  # no two tie for their turn
-    seen = rec.seen[arrival.id] = Seen(arrival.id, arrival.created, at, arrival.state, body=arrival.body, reply=reply)
+    last = next(reversed(rec.seen.values()), None)
+    at = now if last is None else max(now, last.at + 1)  # no two tie for their turn
+    body = None if arrival.state == "done" else arrival.body
+    seen = rec.seen[arrival.id] = Seen(arrival.id, arrival.created, at, arrival.state, body=body, reply=reply)
     for old in [old for old in rec.seen.values() if old.state in ("done", "fetching") and old is not seen]:
         aged = old.at < now - KEEP
+        if old.reply and old.at < now - SAME:  # from now on it is only known that there was one
+            change(rec, old, reply="")
         if aged or (len(rec.seen) > CAP and old.reply is not None):
             del rec.seen[old.id]
             if abs(old.created * 1000 - old.at) < CANNED:  # one that went for the cap alone counts a second less
@@ -427,7 +455,7 @@ def answer(rec: Record, now: int, seen: Seen, says: Sequence[Say], asks: bool, c
         change(rec, seen, reply="" if seen.reply is None else seen.reply)
         rec.shown = now if asks else rec.shown
         return
-    carries = carried and seen.reply is None
+    carries = carried and seen.reply is None and now - seen.at <= SAME
     for i, part in enumerate(parts):
         if i or not carries:
             put(rec, now, seen.id, part, asks and i == last)

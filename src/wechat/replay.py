@@ -52,6 +52,10 @@ from .journal import Entry
 Part: TypeAlias = "Generator[Any, Any, Any] | Coroutine[Any, Any, Any]"
 
 
+#: so many commands a dialog may give between two entries
+ENDLESS = 10_000
+
+
 class Incoming(Protocol):
     """What the core knows of a message."""
 
@@ -210,12 +214,18 @@ class Machine:
         ask = self.want
         if not isinstance(ask, Ask) or ask.read is None:
             return True
+        numbers, token = self.rng.getstate(), running.set(self)
         try:
             ask.read(message.text)
         except ValueError:
             return False
-        except Exception:  # a bug in the reader: the dialog meets it where it asks
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # a bug in the reader: the dialog meets it where it asks
             return True
+        finally:
+            running.reset(token)
+            self.rng.setstate(numbers)  # the answer is read once more
         return True
 
     def where(self) -> str:
@@ -288,8 +298,11 @@ class Machine:
         except (TypeError, ValueError) as error:
             self.diverge(f"a result of {entry.name!r} that is none any more ({error})", repr(step))
         self.at = entry.at
+        if self.streams and not isinstance(value, str):
+            self._go(None, NotACommand(f"stream({step!r}) got {type(value).__name__}, which is no text"))
+            return
         if self.streams:
-            self.said.append(Said(value))
+            self._say(value)
         self._go(value)
 
     def _failure(self, entry: journal.Failure) -> None:
@@ -340,12 +353,17 @@ class Machine:
             return message, None
         if ask.read is None:
             return message.text, None
+        token = running.set(self)
         try:
             return ask.read(message.text), None
         except ValueError:
             self.diverge("an answer that was understood", f"{ask!r}, which does not understand it")
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             return None, error
+        finally:
+            running.reset(token)
 
     # ---- the dialog's own code ----
 
@@ -370,8 +388,14 @@ class Machine:
         """Run the dialog until it stands at something that an entry must answer, or is over."""
         self.want, self.streams = None, False
         token = running.set(self)
+        commands = 0
         try:
             while self._parts:
+                commands += 1
+                if commands > ENDLESS:  # it would keep every other user of this worker waiting
+                    error = DialogError(f"{ENDLESS} commands, and none that waits for anything: a loop without end?")
+                    self.close()
+                    break
                 try:
                     part = self._parts[-1]
                     command = part.send(value) if error is None else part.throw(error)
@@ -402,15 +426,21 @@ class Machine:
             for kind, obey in OBEY:
                 if isinstance(command, kind):
                     return obey(self, command), None
+            if inspect.iscoroutine(self._parts[-1]):
+                raise NotACommand(self._foreign(command))
             self._refuse_letters(command)
             self._ask(Ask(command))
         except DialogError as error:
             return None, error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             return None, NotACommand(str(error) or repr(error))
         return None, None
 
     def _ask(self, ask: Ask[Any]) -> None:
+        if ask.otherwise is not ...:
+            self._sayable(ask.otherwise)
+        if not isinstance(ask.retry, Sentence):
+            self._sayable(ask.retry)
         said = None if ask.say is None else self._sayable(ask.say)
         self._stand(ask, [Said(said, ask.options, ask.taps)] if said is not None or ask.options else [])
 
@@ -490,7 +520,7 @@ class Machine:
             else:
                 self._say(value)
             self.outcome = "asked" if self.again else "ended"
-        except (DialogError, TypeError, ValueError) as error:
+        except (DialogError, TypeError, ValueError, RecursionError) as error:
             self._raised(error)
 
     def _raised(self, error: BaseException) -> None:

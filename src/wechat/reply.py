@@ -6,7 +6,9 @@ a developer writes can break out of its element.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -132,7 +134,7 @@ def reply(say: Say) -> Reply | None:
     """The reply that says it; None for nothing. Raises TypeError for what cannot be said, ValueError for a fault in it."""
     if say is None or say == "":
         return None
-    if isinstance(say, Reply):
+    if isinstance(say, Reply) and type(say) in FORMATS:
         return say
     if isinstance(say, str):
         whole = say.encode("utf-8", "replace").decode()  # half a surrogate pair is no text, and no store keeps it
@@ -270,19 +272,16 @@ def format(reply: Reply | None, *, to: str, account: str, created: int) -> str:
 # ---- links to tap ---------------------------------------------------------------------------------------------------
 
 #: no link is inside a link: so a text of opening tags alone is read once, not once for each of them
-_LINK = re.compile(r"<a\b[^<>]*>((?:(?!<a\b).)*?)</a>", re.DOTALL)
+_LINK = re.compile(r"<a\b[^<>]*>([^<]*(?:<(?!a\b|/a>)[^<]*)*)</a>")
+#: what cannot stand in an address or in XML. Chinese can, and WeChat sends it as it stands
+_ESCAPED = re.compile("[\x00-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
 def link(label: str, sends: str | None = None) -> str:
     """A link in a text: a tap sends `sends` (else the label) as if it were typed. The buttons of a personal account."""
-    words = quote(label if sends is None else sends, safe="", encoding="utf-8", errors="replace")
-    words = re.sub(r"(?:%[89A-F][0-9A-F])+", lambda m: _unquoted(m[0]), words)  # WeChat sends these as they stand
+    words = _ESCAPED.sub(lambda found: quote(found[0], errors="replace", safe=""), label if sends is None else sends)
     shown = label.replace("<", "＜").replace(">", "＞")
     return f'<a href="weixin://bizmsgmenu?msgmenucontent={words}&msgmenuid=1">{shown}</a>'
-
-
-def _unquoted(percent: str) -> str:
-    return bytes.fromhex(percent.replace("%", "")).decode("utf-8", "replace")
 
 
 def options(labels: Sequence[str], taps: bool = True) -> str:
@@ -303,70 +302,83 @@ def size(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-#: what is not cut: a link, an address, a grapheme cluster
-_WHOLE = regex.compile(r"<a\b[^<>]*>(?:(?!<a\b).)*?</a>|https?://[!#-;=?-~]+|\X", regex.DOTALL)
+#: what is not cut, beside a grapheme cluster: a link, an address
+_WHOLE = re.compile(_LINK.pattern + r"|https?://[!#-;=?-~]+")
+#: \X; but plain flags are paired here, for \X counts all flags before each of them, which is quadratic
+_CLUSTER = regex.compile(r"[🇦-🇿]{2}(?![\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}])|\X")
 #: where a cut is best, the best first
 _ENDS = (
     re.compile(r"\n\s*\n"),
     re.compile(r"\n"),
     re.compile(r"[。！？!?；;…]+[”’」』）)]*|\.(?=\s)"),
-    re.compile(r"[，、：\s]"),  # not "," and ":", which stand inside numbers and times; in prose a space follows them
+    re.compile(r"[，、：\s]|(?<!\d)[,:]"),  # never inside 1,000 and 12:30
 )
-#: white space that is all of its grapheme cluster: a space may carry an accent
-_BLANK = regex.compile(r"(?:(?=\s)\X(?<=\s))*")
 
 
 def split(text: str, limit: int = LIMIT) -> list[str]:
     """The text in pieces of at most `limit` bytes, cut where a paragraph, line or sentence ends, if it must be anywhere.
 
     Never inside a character, a grapheme cluster, a link or an address, unless one alone is longer than a piece. The white
-    space around a cut is dropped, and a piece that would be nothing else.
+    space around a cut is dropped, and a piece that would show nothing. Takes linear time.
     """
-    pieces: list[str] = []
-    while size(text) > limit:
-        whole = _first(text, limit)
-        cut = next((end for end in _cuts(whole) if size(whole[:end]) >= limit // 3), len(whole))
-        pieces.append(whole[:cut].rstrip())
-        text = text[cut:]
-        text = text[_blank(text) :]
-    return [piece for piece in (*pieces, text) if piece]
+    if size(text) <= limit:
+        return [text] if _shown(text) else []
+    units = _Units.of(text, limit)
+    pieces, start = list[str](), 0
+    while start < len(units.texts):
+        end = units.cut(start, limit)
+        pieces.append(units.piece(start, end))
+        start = units.after_space(end)
+    return [piece for piece in pieces if _shown(piece)]
 
 
-def _blank(text: str) -> int:
-    """How much white space a text begins with."""
-    found = _BLANK.match(text)
-    return found.end() if found else 0
+@dataclasses.dataclass(frozen=True)
+class _Units:
+    """A text as what is not cut, one after another, each no longer than a piece. A place is the number of a unit."""
+
+    text: str
+    texts: Sequence[str]
+    chars: Sequence[int]  # characters before each, and before the end
+    bytes: Sequence[int]  # the same in bytes
+    places: Mapping[int, int]  # from characters back to places
+
+    @classmethod
+    def of(cls, text: str, limit: int) -> _Units:
+        texts = [part for whole in _wholes(text) for part in _fitting(whole, limit)]
+        chars, bytes = ([0, *itertools.accumulate(map(measure, texts))] for measure in (len, size))
+        return cls(text, texts, chars, bytes, {at: place for place, at in enumerate(chars)})
+
+    def cut(self, start: int, limit: int) -> int:
+        """Where a piece ends: where the best sort of end is, unless the piece would be too short; else where it is full."""
+        full = max(start + 1, bisect.bisect_right(self.bytes, self.bytes[start] + limit) - 1)
+        if full == len(self.texts):
+            return full
+        enough = self.bytes[start] + limit // 3
+        found = (self._last(ends, start, full) for ends in _ENDS)
+        return next((place for place in found if place > start and self.bytes[place] >= enough), full)
+
+    def _last(self, ends: re.Pattern[str], start: int, full: int) -> int:
+        found = ends.finditer(self.text, self.chars[start], self.chars[full])
+        return max((self.places.get(match.end(), start) for match in found), default=start)
+
+    def piece(self, start: int, end: int) -> str:
+        """Without the space before a cut; by units, for a space may carry an accent."""
+        while end > start and self.texts[end - 1].isspace():
+            end -= 1
+        return "".join(self.texts[start:end])
+
+    def after_space(self, start: int) -> int:
+        return next((at for at in range(start, len(self.texts)) if not self.texts[at].isspace()), len(self.texts))
 
 
-def _first(text: str, limit: int) -> str:
-    """As much of the text as fits, in whole units."""
-    used = end = 0
-    for match in _WHOLE.finditer(text):
-        used += size(match[0])
-        if used > limit:
-            break
-        end = match.end()
-    return text[:end] or _characters(text, limit)
+def _wholes(text: str) -> Iterator[str]:
+    """The text, cut wherever it may be."""
+    inside = {at for match in _WHOLE.finditer(text) for at in range(match.start() + 1, match.end())}
+    ends = (match.end() for match in _CLUSTER.finditer(text) if match.end() not in inside)
+    return (text[start:end] for start, end in itertools.pairwise(itertools.chain((0,), ends)))
 
 
-def _characters(text: str, limit: int) -> str:
-    """A unit that is longer than a piece: its clusters, or else its characters."""
-    for units in (regex.findall(r"\X", text[: limit + 1]), text[: limit + 1]):
-        used, end = 0, 0
-        for unit in units:
-            used += size(unit)
-            if used > limit:
-                break
-            end += len(unit)
-        if end:
-            return text[:end]
-    return text[:1]
-
-
-def _cuts(whole: str) -> Iterator[int]:
-    """Where the text may be cut, the best first, and of each sort the last; never inside a unit that stays whole."""
-    inside = {i for match in _WHOLE.finditer(whole) if len(match[0]) > 1 for i in range(match.start() + 1, match.end())}
-    for ends in _ENDS:
-        found = [match.end() for match in ends.finditer(whole) if match.end() not in inside]
-        if found:
-            yield found[-1]
+def _fitting(whole: str, limit: int) -> Iterator[str]:
+    """What is longer than a piece as its clusters; and a cluster that is, as its characters."""
+    for part in (whole,) if size(whole) <= limit else _CLUSTER.findall(whole):
+        yield from (part,) if size(part) <= limit else part

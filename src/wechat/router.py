@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from .dialog import Step, StepFunction, innermost
@@ -107,9 +107,9 @@ class Router:
         return tuple(self._routes)
 
     @property
-    def scripts(self) -> dict[str, Script]:
+    def scripts(self) -> Mapping[str, Script]:
         """Every dialog by its name."""
-        return dict(self._scripts)
+        return self._scripts
 
     def choose(self, message: Incoming, *, interrupts: bool = False) -> Route | None:
         """The route that takes the message, or None; with `interrupts` only among the routes that interrupt."""

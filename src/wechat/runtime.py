@@ -150,6 +150,9 @@ class Runtime:
                 held.said.set_result(say)
 
     def keep(self, key: str, kept: turn.Keep) -> None:
+        there = self._hot.get(key)
+        if kept.machine is None and there is not None and there.machine is not None:
+            return  # a live dialog is worth more than a younger record
         self._hot[key] = kept
         self._hot.move_to_end(key)
         while len(self._hot) > HOT:
@@ -237,7 +240,10 @@ class Drive:
         now = self._runtime.now()
         if not done:
             return turn.Busy(now)
-        value, error = self._job.result()
+        try:
+            value, error = self._job.result()
+        except asyncio.CancelledError as cancelled:  # the step's own; ours is raised by the wait above
+            value, error = None, cancelled
         return turn.Lost(now) if isinstance(error, LeaseRunsOut) else turn.Done(value, error, now)
 
     async def spawn(self, effect: turn.Spawn) -> None:

@@ -12,13 +12,14 @@ Rule 3: every look of a delivery may claim, so every look may take over what a d
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from . import journal, record
 from .attempt import LAST_CHANCE, POISON, Attempt, Conduct, Delivery, Turn, arriving, choose
 from .dialog import Step
-from .errors import StepFailed
+from .errors import StepFailed, UnknownFormat
 from .record import Record, Seen
 from .replay import Machine, idempotency_key
 from .router import Route
@@ -159,13 +160,17 @@ class Desk:
         self.rec = rec or Record()
 
     def take(self, loaded: Loaded) -> None:
-        self.now, self.version, self.rec = loaded.now, loaded.version, record.read(loaded.fields)
+        self.now, self.version = loaded.now, loaded.version
+        self.rec = record.read(loaded.fields)
 
     def load(self) -> Effects:
         self.take((yield Load()))
 
     def update(self, change: Callable[[Record, int], bool], *, wake: bool = True) -> Effects:
-        """Write what `change` makes of the record, as often as it takes. Gives False where `change` gave up."""
+        """Write what `change` makes of the record, as often as it takes. Gives False where `change` gave up.
+
+        `wake` whoever waits, if there is anything to see but a journal that grew.
+        """
         while True:
             new = self.rec.copy()
             if not change(new, self.now):
@@ -173,7 +178,8 @@ class Desk:
             put, drop = record.changes(self.rec, new)
             if not put and not drop:
                 return True
-            came = yield Write(self.version, put, drop, record.expires(new, self.now), wake)
+            seen = wake and (self.rec.seen != new.seen or self.rec.unread != new.unread or not new.turn)
+            came = yield Write(self.version, put, drop, record.expires(new, self.now), seen)
             if isinstance(came, Written):
                 self.now, self.version, self.rec = came.now, came.version, new
                 return True
@@ -190,27 +196,32 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
     """
     desk = Desk(now, kept.version, kept.record) if kept else Desk(now)
     machine = kept.machine if kept else None
-    message = delivery.message
-    if kept is None:
-        yield from desk.load()
-    first = True
-    while True:
-        visit = yield from _visit(conduct, delivery, desk, owner, machine, first)
-        machine, first = None, False
+    fresh = kept is not None
+    for number in itertools.count():
+        claim = f"{owner}.{number}"  # a lease is of one claim
+        try:
+            if not fresh:
+                yield from desk.load()
+            visit = yield from _visit(conduct, delivery, desk, claim, machine, number == 0)
+        except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
+            visit, fresh = Visit("unknown"), False
         if visit.what == "stale":
             return conduct.voice.sentence("too_late")
-        yield from _spawn(conduct, delivery, desk, owner, visit)
-        reply = record.answered(desk.rec, desk.now, message.id)
+        if kept and visit.attempt is None and not visit.beside and desk.rec.journal == kept.record.journal:
+            yield Keep(desk.version, desk.rec, machine)  # not needed this time
+        kept = machine = None
+        yield from _spawn(conduct, delivery, desk, claim, visit)
+        reply = record.answered(desk.rec, desk.now, delivery.message.id)
         if reply is not None or not delivery.open:
             return reply
-        if visit.what in ("claimed", "beside"):
-            continue  # what that left behind may be for this very delivery
+        fresh = visit.what in ("claimed", "beside")  # what that left behind may be for this very delivery
+        if fresh:
+            continue
         if desk.now > delivery.start + GIVE_UP:
             return None
         yield Wait(desk.version, _next_look(desk, delivery))
         if not delivery.open:
             return None
-        yield from desk.load()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,7 +241,14 @@ def _visit(
 
     def change(rec: Record, now: int) -> bool:
         nonlocal machine
-        hot, machine = machine, None  # it is fed below, so a second try must not use it
+        record.expire(rec, now)
+        if made and made[0].attempt and made[0].attempt.machine:
+            made[0].attempt.machine.close()  # of a write that was refused
+        known = rec.seen.get(message.id)
+        if known is not None and known.reply is not None:
+            made[:] = [Visit("answered")]
+            return True
+        journal = rec.journal
         arrival = arriving(conduct, rec, now, message)
         found = record.look(rec, now, arrival, owner, first=first)
         made[:] = [Visit(found.what)]
@@ -241,6 +259,10 @@ def _visit(
         elif found.what == "beside":
             made[:] = [Visit(found.what, beside=(found.message,))]
         elif found.what == "claimed":
+            hot, machine = (
+                machine if rec.journal is journal else None,
+                None,
+            )  # it is fed now, and of no use for a second try
             attempt = Attempt(conduct, delivery, rec, now, hot)
             attempt.proceed()
             made[:] = [Visit(found.what, attempt, tuple(attempt.beside))]
@@ -319,6 +341,8 @@ def _go_on(
 
     def change(rec: Record, now: int) -> bool:
         nonlocal hot
+        if made and made[0].machine is not None:
+            made[0].machine.close()  # of a write that was refused
         if not record.holds(rec, owner, length):
             return False
         attempt, hot = Attempt(conduct, delivery, rec, now, hot), None
@@ -458,22 +482,27 @@ def _check(
 ) -> Effects:
     """Its verdict gives the message its state."""
     came = Done(None, None, desk.now)
-    if seen.claims <= POISON:
+    poisoned = seen.claims > POISON
+    if not poisoned:
         came = yield from _finished(desk, (yield Hook("before", (message,))), renew)
     if came is None:
         return
-    says = hooked(conduct, "before", [], came)
-    if came.error is not None:
-        yield Report(Turn(message, None, "before", "failed", 0, seen.deliveries, came.error))
+    says = [conduct.voice.sentence("failed")] if poisoned else hooked(conduct, "before", [], came)
+    if poisoned or came.error is not None:
+        outcome = "quarantined" if poisoned else "failed"
+        yield Report(Turn(message, conduct.voice.public(says), "before", outcome, 0, seen.deliveries, came.error))
 
     def change(rec: Record, now: int) -> bool:
         held = record.holds_beside(rec, seen.id, seen.owner)
         if held is None:
             return False
-        if says:
-            record.finish_beside(rec, now, held, says, delivery.carries(seen.id, now), conduct.voice)
+        arrival = arriving(conduct, rec, now, message, checked=True)
+        crowded = arrival.state == "queued" and record.crowded(rec, now)
+        verdict = [conduct.voice.sentence("too_many")] if crowded and not says else says
+        if verdict:
+            record.finish_beside(rec, now, held, verdict, delivery.carries(seen.id, now), conduct.voice)
         else:
-            record.admit(rec, held, arriving(conduct, rec, now, message, checked=True))
+            record.admit(rec, held, arrival)
         return True
 
     yield from desk.update(change)
@@ -510,6 +539,7 @@ def _handle(
 
     if (yield from desk.update(change)):
         yield Report(turn)
+        yield Keep(desk.version, desk.rec, None)
         reply = record.answered(desk.rec, desk.now, seen.id)
         if reply is not None:
             yield Answer(seen.id, reply)
