@@ -134,7 +134,7 @@ def test_the_default_store_is_named_in_the_log_with_the_first_delivery(
     monkeypatch.chdir(tmp_path)
     caplog.set_level(logging.INFO, "wechat")
     anyio.run(Bot("token").deliver, message())
-    assert "sqlite:///wechat-dialog.db" in caplog.text
+    assert str(tmp_path / "wechat-dialog.db") in caplog.text
 
 
 def test_one_line_a_turn_and_nothing_of_what_was_written(caplog: pytest.LogCaptureFixture) -> None:

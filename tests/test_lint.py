@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wechat import Bot, ask, say
+from wechat import Bot, ask, say, step
 from wechat.lint import DialogWarning, lint
 
 
@@ -29,7 +29,13 @@ def cleans_up(message: Any) -> Any:
 def forgets(message: Any) -> Any:
     say("x")
     ask.number("y")
+    save(1)
     yield "z"
+
+
+@step
+def save(number: int) -> int:
+    return number
 
 
 def fine(message: Any) -> Any:
@@ -45,7 +51,7 @@ def fine(message: Any) -> Any:
     [
         (clocks, ["time.time", "datetime.datetime.now", "random.random", "open", "print"]),
         (cleans_up, ["a yield inside finally"]),
-        (forgets, ["say(…) does nothing", "ask.number(…) does nothing"]),
+        (forgets, ["say(…) does nothing", "ask.number(…) does nothing", "save(…) does nothing"]),
         (fine, []),
     ],
 )

@@ -198,7 +198,6 @@ class Bot(Router):
             timezone=_timezone(timezone),
             log_text=log_text,
         )
-        self._store_url = store if isinstance(store, str) else os.environ.get("WECHAT_STORE") or DEFAULT_STORE
         self._named_store = store is not None or "WECHAT_STORE" in os.environ
         self._hooks: dict[str, list[Callable[..., Any]]] = {"before": [], "after": [], "on_error": []}
         self._home = Home()
@@ -247,7 +246,7 @@ class Bot(Router):
         if not self._delivered:
             self._delivered = True
             if not self._named_store:
-                _log.info("conversations are kept in %s (default; set store= or WECHAT_STORE)", self._store_url)
+                _log.info("conversations are kept in %r (default; set store= or WECHAT_STORE)", self._runtime.store)
         conduct = self.conduct(message)
         said = await self._runtime.deliver(conduct, self.key(message.account, message.openid), message)
         if said is None:  # nothing of its own: WeChat asks again, or has hung up

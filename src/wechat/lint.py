@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from .dialog import innermost
+from .dialog import StepFunction, innermost
 
 
 class DialogWarning(UserWarning):
@@ -53,7 +53,7 @@ def lint(function: Any) -> list[str]:
     except (OSError, TypeError, SyntaxError):
         return []
     where = inner.__code__.co_filename
-    return [f"{where}:{first + line - 1}: {what}" for line, what in sorted(_findings(tree))]
+    return [f"{where}:{first + line - 1}: {what}" for line, what in sorted(_findings(tree, _steps(inner)))]
 
 
 def warn(function: Any) -> None:
@@ -62,14 +62,20 @@ def warn(function: Any) -> None:
         warnings.warn(finding, DialogWarning, stacklevel=2)
 
 
-def _findings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def _steps(function: Any) -> set[str]:
+    """Names under which the function sees steps among its globals."""
+    names = set(function.__code__.co_names)
+    return {name for name in names if isinstance(function.__globals__.get(name), StepFunction)}
+
+
+def _findings(tree: ast.AST, steps: set[str]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call | ast.Subscript):
             yield from _suspects(node)
         elif isinstance(node, ast.Try):
             yield from _yields_in_finally(node)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            yield from _forgotten(node.value)
+            yield from _forgotten(node.value, steps)
 
 
 def _suspects(node: ast.Call | ast.Subscript) -> Iterator[tuple[int, str]]:
@@ -88,9 +94,9 @@ def _yields_in_finally(node: ast.Try) -> Iterator[tuple[int, str]]:
             yield inner.lineno, "a yield inside finally: that block also runs whenever the dialog is put to sleep"
 
 
-def _forgotten(call: ast.Call) -> Iterator[tuple[int, str]]:
+def _forgotten(call: ast.Call, steps: set[str]) -> Iterator[tuple[int, str]]:
     name = _dotted(call.func)
-    if name.split(".")[0] in COMMANDS:
+    if name.split(".")[0] in COMMANDS or name in steps:
         yield call.lineno, f"{name}(…) does nothing by itself: yield it, or await it"
 
 

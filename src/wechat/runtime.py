@@ -290,7 +290,10 @@ async def perform(effect: turn.Do, now: Callable[[], int]) -> tuple[Any, BaseExc
         if now() >= effect.until:
             raise LeaseRunsOut
 
-    return await caught(invoke(effect.step, arguments, check))
+    value, error = await caught(invoke(effect.step, arguments, check))
+    if error is not None and not isinstance(error, LeaseRunsOut):  # the dialog sees its text only: here is where it was
+        logging.getLogger("wechat").warning("the step %s failed", effect.step.name, exc_info=error)
+    return value, error
 
 
 async def invoke(step: Step[Any], arguments: Mapping[str, Any], check: Callable[[], None]) -> Any:
