@@ -151,3 +151,77 @@ def test_a_key_that_is_none_is_refused(key: Any) -> None:
 def test_a_cipher_shows_no_secret() -> None:
     assert KEY not in repr(CIPHER)
     assert "token" not in repr(CIPHER)
+
+
+# ---- numbers that others publish --------------------------------------------------------------------------------------
+
+#: key, app id, token, the 16 random bytes, timestamp, nonce, what is sealed, ``Encrypt``, ``msg_signature``
+PUBLISHED = {
+    "WeChat's page on receiving messages": (
+        "A" * 43,
+        "wxba5fad812f8e6fb9",
+        "AAAAA",
+        b"707722b803182950",
+        "1713424427",
+        "415670741",
+        '{"demo_resp":"good luck"}',
+        "ELGduP2YcVatjqIS+eZbp80MNLoAUWvzzyJxgGzxZO/5sAvd070Bs6qrLARC9nVHm48Y4hyRbtzve1L32tmxSQ==",
+        "1b9339964ed2e271e7c7b6ff2b0ef902fc94dea1",
+    ),
+    "a key with unused bits set, and Chinese": (
+        KEY,
+        "wxb11529c136998cb6",
+        "pamtest",
+        b"aaaabbbbccccdddd",
+        "1409304348",
+        "xxxxxx",
+        "我是中文abcd123",
+        "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==",
+        "82c962d39941aa48552f90ef55aa323dc620cc10",
+    ),
+}
+
+
+@pytest.mark.parametrize("numbers", PUBLISHED.values(), ids=PUBLISHED)
+def test_published_numbers_are_ours_both_ways(numbers: tuple[Any, ...]) -> None:
+    key, appid, token, random, timestamp, nonce, plain, encrypt, signed = numbers
+    cipher = Cipher(key, appid, token)
+    assert cipher.encrypt(plain.encode(), random) == encrypt
+    assert signature(token, timestamp, nonce, encrypt) == signed
+    assert cipher.open(encrypt, msg_signature=signed, timestamp=timestamp, nonce=nonce).decode() == plain
+    envelope = ET.fromstring(cipher.seal(plain, timestamp=int(timestamp), nonce=nonce, random=random))
+    assert [child.text for child in envelope] == [encrypt, signed, timestamp, nonce]
+
+
+def test_the_signature_of_an_access_check_is_the_published_one() -> None:
+    verify("AAAAA", "f464b24fc39322e44b38aa78f5edd27bd1441696", "1714036504", "1514711492")
+
+
+@pytest.mark.parametrize("timestamp", ["", "-1", "9" * 5_000, "soon", "１２", "\x00", "\ud800"])
+def test_a_timestamp_is_text_and_nothing_but_signed(timestamp: str) -> None:
+    encrypt = CIPHER.encrypt(b"x")
+    signed = signature("token", timestamp, "n", encrypt)
+    assert CIPHER.open(encrypt, msg_signature=signed, timestamp=timestamp, nonce="n") == b"x"
+    with pytest.raises(BadSignature):
+        CIPHER.open(encrypt, msg_signature=signed, timestamp=timestamp + "0", nonce="n")
+
+
+@given(st.data())
+def test_nothing_that_was_changed_on_the_way_is_opened(data: st.DataObject) -> None:
+    """The signature stands before the cipher: a text that was cut, or in which one character is another, gets no further."""
+    envelope = sealed(b"<xml></xml>")
+    name = data.draw(st.sampled_from(sorted(envelope)))
+    at = data.draw(st.integers(0, len(envelope[name]) - 1))
+    other = data.draw(st.characters().filter(lambda character: character != envelope[name][at]))
+    for changed in (envelope[name][:at], envelope[name][:at] + other + envelope[name][at + 1 :]):
+        with pytest.raises(BadSignature):
+            opened(CIPHER, **{**envelope, name: changed})
+
+
+@given(st.integers(0, 95))
+def test_an_envelope_that_is_cut_and_signed_anew_is_not_opened(end: int) -> None:
+    whole = base64.b64decode(CIPHER.encrypt(b"x" * 40, b"r" * 16))
+    assert len(whole) == 96
+    encrypt = base64.b64encode(whole[:end]).decode()
+    with pytest.raises(BadEnvelope):
+        CIPHER.open(encrypt, msg_signature=signature("token", "1", "n", encrypt), timestamp="1", nonce="n")
