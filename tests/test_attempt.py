@@ -10,6 +10,7 @@ import pytest
 
 from talk import Chat
 from wechat import (
+    Article,
     Bot,
     Cancelled,
     ClickEvent,
@@ -18,6 +19,7 @@ from wechat import (
     Image,
     ImageMessage,
     LocationMessage,
+    News,
     Reroute,
     StepFailed,
     Text,
@@ -186,6 +188,21 @@ def test_a_push_that_shows_no_reply_carries_nothing_and_its_words_wait() -> None
     assert chat.send(event) is None
     chat.world.settle()
     assert chat.say("继续") == "thanks for looking"
+
+
+def test_a_dialog_that_such_a_push_opens_beside_another_quotes_no_question() -> None:
+    """A location is reported every few seconds: the question would be unread as often."""
+
+    def reported(message: Any) -> Any:
+        yield remember("where", message.raw.get("Latitude"))
+
+    chat = talking(form)
+    chat.bot.event("LOCATION")(reported)
+    chat.say("form")
+    for latitude in "12":
+        assert chat.send(Event(event="location", raw={"Latitude": latitude}, **chat._common())) is None
+    assert chat.record.unread == {}
+    assert chat.say("a") == "two?"
 
 
 def test_unsubscribe_ends_the_conversation_and_drops_what_is_unread() -> None:
@@ -821,6 +838,20 @@ def test_what_does_not_fit_one_reply_is_unread_and_fetched() -> None:
     assert second.endswith("乙")
     assert chat.record.shown is not None
     assert chat.say("x") == "got x"
+
+
+def test_of_news_an_event_gets_all_and_a_message_the_first_and_then_the_next() -> None:
+    both = [Article("1", "http://1"), Article("2", "http://2")]
+
+    def news(message: Any) -> Any:
+        yield say("look")
+        yield both
+
+    chat = talking(news)
+    chat.bot.click("A")(lambda_named("clicked", lambda message: both))
+    assert chat.click("A") == News(*both)
+    assert chat.say("news") == "look\n还有 2 条 继续"
+    assert [chat.say("继续"), chat.say("继续")] == [News(both[0]), News(both[1])]
 
 
 def test_only_the_part_with_the_question_starts_its_clock() -> None:

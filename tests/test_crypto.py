@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import struct
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -64,6 +65,16 @@ def test_a_reply_in_its_envelope_is_opened_by_whoever_has_the_key() -> None:
         text["Encrypt"], msg_signature=text["MsgSignature"], timestamp=text["TimeStamp"], nonce=text["Nonce"]
     )
     assert plain.decode() == "<xml>你好</xml>"
+
+
+def test_an_envelope_in_json_says_the_same() -> None:
+    nonce = 'n",}\\é'
+    xml, text = (
+        CIPHER.seal("{}", timestamp=1_790_000_000, nonce=nonce, random=b"r" * 16, json=json) for json in (False, True)
+    )
+    envelope = json.loads(text)
+    assert envelope["TimeStamp"] == 1_790_000_000
+    assert {**envelope, "TimeStamp": "1790000000"} == {child.tag: child.text for child in ET.fromstring(xml)}
 
 
 def test_no_two_envelopes_of_one_text_are_alike() -> None:

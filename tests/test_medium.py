@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -40,6 +41,15 @@ def test_texts_are_joined_and_go_first() -> None:
     assert MEDIUM.pack([IMAGE, "a", IMAGE]) == (["a", IMAGE, IMAGE], 2)
     assert MEDIUM.pack([IMAGE, "a"]) == (["a", IMAGE], 0)
     assert MEDIUM.pack([]) == ([], -1)
+
+
+def test_what_wechat_would_not_show_of_news_is_the_next_part() -> None:
+    three = reply.encode(News(Article("1", "u"), Article("2", "u"), Article("3", "u")))
+    alone = [reply.encode(News(Article(title, "u"))) for title in "123"]
+    assert MEDIUM.pack([three, "a"]) == (["a", *alone], 0)
+    assert MEDIUM.pack(["a", three]) == (["a", *alone], 3)
+    to_an_event = dataclasses.replace(MEDIUM, articles=reply.TO_AN_EVENT)
+    assert to_an_event.pack(["a", three]) == (["a", three], 1)
 
 
 def test_what_would_show_nothing_is_no_part() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
+import json
 import re
 from typing import Any
 
@@ -253,6 +255,54 @@ def test_stray_text_is_ignored() -> None:
     assert receive.parse(push("stray" + elements(Content="x", MsgId="1")), ZONE).text == "x"
 
 
+# ---- JSON -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [body for body, *_ in CASES])
+def test_a_push_in_json_is_the_same_message(body: bytes) -> None:
+    raw = receive.fields(body)
+    spelled = json.dumps({**raw, "CreateTime": int(raw["CreateTime"]), "Nothing": None}).encode()
+    message = receive.parse(body, ZONE)
+    other = receive.parse(spelled, ZONE)
+    assert other.raw == {**raw, "Nothing": ""}
+    fields = [field.name for field in dataclasses.fields(message) if field.name not in ("raw", "id", "_match")]
+    assert [getattr(other, name) for name in fields] == [getattr(message, name) for name in fields]
+    assert restored(other).raw == other.raw
+
+
+def spelled(text: str) -> bytes:
+    return f'{{"ToUserName":"gh_1","FromUserName":"o","CreateTime":1,"MsgType":"text",{text}}}'.encode()
+
+
+def test_a_number_in_json_keeps_its_digits() -> None:
+    raw = receive.parse(spelled('"MsgId":24000000000000000001,"Content":"x","Half":0.10,"Yes":true'), ZONE).raw
+    assert (raw["MsgId"], raw["Half"], raw["Yes"]) == ("24000000000000000001", "0.10", "true")
+
+
+def test_in_json_too_only_what_the_user_wrote_keeps_its_space() -> None:
+    message = receive.parse(spelled('"MsgId":" 1 ","Content":" hi\\n"'), ZONE)
+    assert (message.id, message.text) == ("1", " hi\n")
+
+
+def test_half_a_surrogate_pair_in_json_is_a_question_mark() -> None:
+    message = receive.parse(spelled(r'"MsgId":"1","Content":"\ud83d","\udc00":{"a":["\ude00"]}'), ZONE)
+    assert (message.text, message.raw["?"]) == ("?", {"a": ["?"]})
+
+
+@pytest.mark.parametrize("front", [b"", b" \r\n\t", b"\xef\xbb\xbf"])
+def test_json_is_told_by_its_brace(front: bytes) -> None:
+    assert receive.is_json(front + b"{")
+    assert not receive.is_json(front + b"<xml>{")
+    assert receive.parse(front + spelled('"MsgId":"1","Content":"hi"'), ZONE).text == "hi"
+
+
+def test_as_deep_as_json_may_be_is_not_too_deep() -> None:
+    for depth, refused in ((15, False), (16, True)):
+        body = spelled('"MsgId":"1","a":' + "[" * depth + "]" * depth)
+        with pytest.raises(BadMessage) if refused else contextlib.nullcontext():
+            receive.parse(body, ZONE)
+
+
 DOCTYPE = b"<!DOCTYPE xml [<!ENTITY a 'b'>]>"
 TEXT = push(elements(Content="hi", MsgId="1"))
 LAUGHS = b'<!DOCTYPE xml [<!ENTITY l0 "ha">%s]>' % b"".join(
@@ -287,6 +337,18 @@ REFUSED = {
     "a parameter entity": b'<!DOCTYPE xml [<!ENTITY % a SYSTEM "http://127.0.0.1:9/">%a;]>' + TEXT,
     "a billion laughs": LAUGHS + push("<Content>&l9;</Content>"),
     "a negative time": push("", created="-1"),
+    "an unfinished object": spelled('"Content":"x"')[:-1],
+    "an object and more": spelled('"Content":"x"') + b"{}",
+    "JSON that is no UTF-8": spelled('"Content":"\x80"').replace("\x80".encode(), b"\x80"),
+    "JSON in UTF-16": spelled('"Content":"x"').decode().encode("utf-16"),
+    "an infinite number": spelled('"Content":Infinity'),
+    "not a number": spelled('"Content":NaN'),
+    "a JSON bomb": spelled('"a":' + "[" * 60_000 + "]" * 60_000),
+    "an open JSON bomb": b'{"a":' * 10_000,
+    "two senders in JSON": spelled('"FromUserName":"b"'),
+    "a sender that is an object": spelled('"Content":"x"').replace(b'"o"', b'{"a":1}'),
+    "no sender in JSON": spelled('"Content":"x"').replace(b'"o"', b"null"),
+    "a time with a point": spelled('"Content":"x"').replace(b":1,", b":1.5,"),
     "two senders": TEXT.replace(b"<CreateTime>", b"<FromUserName>other</FromUserName><CreateTime>"),
 }
 
@@ -302,7 +364,12 @@ def test_utf8_may_say_so_and_have_its_mark() -> None:
         assert receive.parse(front + TEXT, ZONE).text == "hi"
 
 
-@given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: push(text)))
+@given(
+    st.binary(max_size=60)
+    | st.text(max_size=60).map(lambda text: push(text))
+    | st.text(max_size=60).map(spelled)
+    | st.binary(max_size=60).map(lambda text: b"{" + text)
+)
 def test_nothing_but_our_own_errors_leaves(body: bytes) -> None:
     with contextlib.suppress(ProtocolError):
         receive.parse(body, ZONE)

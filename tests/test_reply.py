@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import xml.etree.ElementTree as ET
@@ -65,6 +66,20 @@ def test_a_reply_is_the_xml_that_wechat_reads(made: Reply, kind: str, fields: di
         assert root.findtext(path) == text
 
 
+@pytest.mark.parametrize(("made", "kind", "fields"), CASES)
+def test_a_reply_in_json_says_the_same(made: Reply, kind: str, fields: dict[str, str]) -> None:
+    body = json.loads(reply.format(made, to="oUser", account="gh_1", created=1_790_000_000, json=True))
+    common = {"ToUserName": "oUser", "FromUserName": "gh_1", "CreateTime": 1_790_000_000, "MsgType": kind}
+    assert {name: body.pop(name) for name in common} == common
+    inner = body.pop("ArticleCount", None)
+    assert inner == (1 if kind == "news" else None)
+    for path, text in fields.items():
+        value: Any = body
+        for name in path.split("/") if path != "ArticleCount" else ():
+            value = value[0] if name == "item" else value[name]
+        assert value == (body if path == "ArticleCount" else text)
+
+
 @pytest.mark.parametrize("made", [made for made, *_ in CASES] + [News(Article("a", "b"), Article("c", "d"))])
 def test_what_a_record_keeps_of_a_reply_is_the_reply(made: Reply) -> None:
     assert reply.decode(reply.encode(made)) == made
@@ -80,6 +95,17 @@ def test_no_text_can_break_or_forge_a_reply(text: str) -> None:
     assert len(root.findall("Content")) == 1
     legal = re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
     assert (root.findtext("Content") or "") == legal.replace("\r\n", "\n").replace("\r", "\n")
+    body = json.loads(reply.format(Text(text), to="o", account="g", created=1, json=True))
+    assert body == {"ToUserName": "o", "FromUserName": "g", "CreateTime": 1, "MsgType": "text", "Content": legal}
+
+
+def test_of_news_a_reply_shows_so_many_articles_and_the_next_reply_the_next() -> None:
+    each = [Article(f"{i}", "u") for i in range(10)]
+    kept = reply.encode(News(*each))
+    for most in (reply.TO_A_MESSAGE, reply.TO_AN_EVENT):
+        parts = [reply.decode(part) for part in reply.portions(kept, most)]
+        assert parts == [News(*each[at : at + most]) for at in range(0, 10, most)]
+    assert reply.portions(reply.encode(Image("m")), 1) == [reply.encode(Image("m"))]
 
 
 @pytest.mark.parametrize(

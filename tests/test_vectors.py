@@ -52,10 +52,12 @@ def flat(fields: Any, path: str = "") -> dict[str, Any]:
 
 
 def test_every_message_of_others_has_the_fields_they_say() -> None:
-    for case in cases("messages", format="xml"):
+    assert {case["format"] for case in cases("messages")} <= {"xml", "json"}
+    for case in cases("messages"):
         raw = receive.fields(body(case))
         found = flat(raw)
-        for name, text in case.get("expect", {}).get("fields", {}).items():
+        said = case.get("expect", {}).get("fields", {})
+        for name, text in (flat(said) if case["format"] == "json" else said).items():
             wanted = text if isinstance(text, list) else str(text or "").strip()
             assert found.get(name, "") == wanted, (case["id"], name)
         if {"ToUserName", "FromUserName", "MsgType"} <= raw.keys():
@@ -64,7 +66,7 @@ def test_every_message_of_others_has_the_fields_they_say() -> None:
 
 def test_what_is_kept_of_a_message_of_others_is_that_message() -> None:
     kept = 0
-    for case in cases("messages", format="xml"):
+    for case in cases("messages"):
         raw = receive.fields(body(case))
         if not {"ToUserName", "FromUserName", "MsgType"} <= raw.keys():
             continue
@@ -88,6 +90,14 @@ def refused(case: dict[str, Any]) -> None:
     else:
         cipher = Cipher(case["encoding_aes_key"], case.get("app_id", "wx"), case.get("token", "t"))
         cipher.open(case["encrypt"], **query(case))
+
+
+def test_a_message_is_one_however_often_it_is_pushed() -> None:
+    by_id = {case["id"]: case for case in cases("messages")}
+    for case in cases("dedupe"):
+        if "messages" in case:
+            pushed = [receive.parse(body(by_id[id]), dt.timezone.utc) for id in case["messages"]]
+            assert len({(message.account, message.openid, message.id) for message in pushed}) == 1, case["id"]
 
 
 def test_a_push_is_told_from_another_where_others_say_that_it_is_another() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import logging
 import re
 from collections.abc import Callable, Coroutine, Mapping
@@ -87,11 +88,13 @@ def plain(body: bytes | None = None) -> Request:
 
 
 def sealed(cipher: crypto.Cipher, body: bytes | None = None, /, **more: str) -> Request:
-    """As the safe mode pushes it; without ``signature``, which there does not count."""
+    """As the safe mode pushes it, in the format of `body`; without ``signature``, which there does not count."""
     encrypted = cipher.encrypt(xml() if body is None else body)
     mark = crypto.signature(TOKEN, "1700000000", "42", encrypted)
     given = {"timestamp": "1700000000", "nonce": "42", "encrypt_type": "aes", "msg_signature": mark} | more
     envelope = f"<xml><ToUserName>gh_1</ToUserName><Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>"
+    if body is not None and receive.is_json(body):
+        envelope = json.dumps({"ToUserName": "gh_1", "Encrypt": encrypted})
     return Request("POST", given, body=envelope.encode())
 
 
@@ -227,6 +230,17 @@ def test_an_encrypted_push_is_answered_with_the_key_that_opened_it(cipher: crypt
 def test_every_reply_is_sealed_anew() -> None:
     bot, request = safe(NEW), sealed(NEW)
     assert receive.fields(ask(bot, request).body)["Nonce"] != receive.fields(ask(bot, request).body)["Nonce"]
+
+
+@pytest.mark.parametrize("seal", [False, True])
+def test_a_push_in_json_is_answered_in_json(seal: bool) -> None:
+    """WeChat wants the format back that it pushes. Source: "消息推送", 数据格式."""
+    raw = receive.fields(xml())
+    body = json.dumps({**raw, "CreateTime": int(raw["CreateTime"])}).encode()
+    response = ask(safe(NEW), sealed(NEW, body)) if seal else ask(Parrot(), plain(body))
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    came = unsealed(NEW, response) if seal else json.loads(response.body)
+    assert (came["ToUserName"], came["Content"]) == ("me", "你好")
 
 
 def test_no_reply_to_an_encrypted_push_is_success_in_clear() -> None:

@@ -396,7 +396,7 @@ class Attempt:
         if self.rec.turn.endswith("t"):
             self.end_lapse(says)
         elif self.rec.side is not None and not self.asks:
-            self.end_side(says)
+            self.end_side(says, quotes=not self.voice.silent(turn.message))
         else:
             self.end_main(says)
         self.reports.append(turn)
@@ -424,8 +424,8 @@ class Attempt:
         route = self.conduct.router.named(begin.dialog, begin.kind, begin.pattern)
         return begin.kind.startswith("event:") or route is None or route.interrupt
 
-    def end_side(self, says: Sequence[Any]) -> None:
-        """The waiting dialog is as it was; its question follows, where it was shown and still stands."""
+    def end_side(self, says: Sequence[Any], *, quotes: bool) -> None:
+        """The waiting dialog is as it was; its question follows, where it `quotes`, was shown, and still stands."""
         seen = self.rec.seen[self.rec.turn]
         lines = self.rec.journal[: self.rec.side]
         shown, standing = self.rec.shown, self.rec.standing
@@ -434,7 +434,7 @@ class Attempt:
         self.machine = self.resume()
         self.rec.turn = turn
         quoted = []
-        if self.machine and shown is not None and self.rec.late(seen.at) <= 0:
+        if quotes and self.machine and shown is not None and self.rec.late(seen.at) <= 0:
             question = self.voice.join(self._question())
             quoted = [self.voice.sentence("still_waiting", question=question)] if question else []
         record.finish(

@@ -17,7 +17,7 @@ from .crypto import Cipher
 from .errors import BadMessage, ConfigurationError
 from .medium import Medium
 from .receive import Message
-from .reply import Reply, Say, decode
+from .reply import TO_A_MESSAGE, TO_AN_EVENT, Reply, Say, decode
 from .router import Route, Router, normal
 from .runtime import Home, Runtime
 from .stores import Store
@@ -262,9 +262,10 @@ class Bot(Router):
         given = self.settings
         texts = given.texts if isinstance(given.texts, Texts) else given.texts(message)
         fetch = given.fetch[0] if given.fetch else ""
+        articles = TO_AN_EVENT if message.kind == "event" else TO_A_MESSAGE
         return Conduct(
             router=self,
-            voice=Medium(message.account, message.openid, texts, given.timezone, fetch),
+            voice=Medium(message.account, message.openid, texts, given.timezone, fetch, articles),
             expire=given.expire,
             cancel=frozenset(map(normal, given.cancel)),
             back=frozenset(map(normal, given.back)),

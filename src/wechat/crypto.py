@@ -88,11 +88,13 @@ class Cipher:
         encryptor = self._aes().encryptor()
         return base64.b64encode(encryptor.update(full + bytes([padding]) * padding) + encryptor.finalize()).decode()
 
-    def seal(self, xml: str, *, timestamp: int, nonce: str, random: bytes | None = None) -> str:
-        """A reply in its envelope, as XML. `timestamp`: seconds since 1970."""
-        encrypt = self.encrypt(xml.encode(), random)
+    def seal(self, reply: str, *, timestamp: int, nonce: str, random: bytes | None = None, json: bool = False) -> str:
+        """A reply in its envelope, as XML or JSON. `timestamp`: seconds since 1970."""
+        encrypt = self.encrypt(reply.encode(), random)
         nonce = re.sub(r"\W", "", nonce, flags=re.ASCII)  # it came in a query, so it may hold anything
         signed = signature(self.token, str(timestamp), nonce, encrypt)
+        if json:  # none of these four needs an escape
+            return f'{{"Encrypt":"{encrypt}","MsgSignature":"{signed}","TimeStamp":{timestamp},"Nonce":"{nonce}"}}'
         return (
             f"<xml><Encrypt><![CDATA[{encrypt}]]></Encrypt><MsgSignature><![CDATA[{signed}]]></MsgSignature>"
             f"<TimeStamp>{timestamp}</TimeStamp><Nonce><![CDATA[{nonce}]]></Nonce></xml>"

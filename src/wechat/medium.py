@@ -45,6 +45,8 @@ class Medium:
     texts: Texts
     timezone: dt.tzinfo
     fetch: str = "继续"
+    #: that one reply shows, to the message that this delivery brought
+    articles: int = reply.TO_A_MESSAGE
 
     @property
     def party(self) -> str:
@@ -119,7 +121,7 @@ class Medium:
         texts = "\n".join(say for say in says if isinstance(say, str))
         parts: list[Any] = reply.split(texts, self._room) if texts else []
         last = len(parts) - 1
-        parts += [say for say in says if not isinstance(say, str)]
+        parts += [part for say in says if not isinstance(say, str) for part in reply.portions(say, self.articles)]
         return parts, last if last >= 0 and isinstance(says[-1], str) else len(parts) - 1
 
     def more(self, say: Any, count: int) -> Any:

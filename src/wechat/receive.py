@@ -1,19 +1,21 @@
 """Bytes from WeChat → message or event.
 
-Source: WeChat's pages on receiving messages and events (接收普通消息, 接收事件推送). One table says which class a MsgType or an Event is and
+Source: WeChat's pages on receiving messages and events (接收普通消息, 接收事件推送), and on the format of pushes (消息推送: 数据格式), XML
+or JSON, of which the raw fields are the same. One table says which class a MsgType or an Event is and
 where its fields come from; what is not in it is a `Message` or an `Event` with all its raw fields. No DOCTYPE, no entity
 and no reference outside is ever accepted, and nothing but `ProtocolError` leaves.
 """
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import datetime as dt
 import fnmatch
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 from xml.parsers import expat
 
@@ -389,7 +391,7 @@ def parse(body: bytes, timezone: dt.tzinfo) -> Message:
 
 
 def envelope(body: bytes) -> tuple[str, str]:
-    """(ToUserName, Encrypt) of an encrypted push. Raises `BadEnvelope` where nothing is encrypted, `BadMessage` for no XML."""
+    """(ToUserName, Encrypt) of an encrypted push. Raises `BadEnvelope` where nothing is encrypted, `BadMessage` for no push."""
     raw = fields(body)
     encrypt = raw.get("Encrypt")
     if not isinstance(encrypt, str) or not encrypt:
@@ -397,8 +399,59 @@ def envelope(body: bytes) -> tuple[str, str]:
     return str(raw.get("ToUserName", "")), encrypt
 
 
+def is_json(body: bytes) -> bool:
+    """Whether a push is JSON; what is neither is not well-formed XML."""
+    return body.removeprefix(codecs.BOM_UTF8).lstrip(b" \t\r\n").startswith(b"{")
+
+
 def fields(body: bytes) -> dict[str, Any]:
-    """The elements of the XML: texts, dicts of what is nested, lists of what is repeated. Raises `BadMessage`."""
+    """What a push says: texts, dicts of what is nested, lists of what is repeated. Raises `BadMessage`."""
+    return _of_json(body) if is_json(body) else _of_xml(body)
+
+
+def _of_json(body: bytes) -> dict[str, Any]:
+    """As texts, like those of XML. A number is kept as it was written: a MsgId has more digits than a float."""
+    try:
+        whole = _JSON.decode(body.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise BadMessage(f"the body is no JSON: {error}", body[:200]) from None
+    made: dict[str, Any] = _plain(whole, "", DEPTH)
+    return made
+
+
+def _pairs(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise BadMessage("a name stands twice in the JSON")
+    return made
+
+
+def _no_number(name: str) -> Any:
+    raise BadMessage("the JSON holds what is no number", name)
+
+
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_int=str, parse_float=str, parse_constant=_no_number, strict=False
+)
+
+
+def _plain(value: Any, name: str, depth: int) -> Any:
+    if isinstance(value, dict | list) and depth == 0:
+        raise BadMessage("the JSON is nested too deep")
+    if isinstance(value, dict):
+        return {_whole(key): _plain(inner, key, depth - 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner, name, depth - 1) for inner in value]
+    text = "" if value is None else _whole(value) if isinstance(value, str) else str(value).lower()
+    return text if name in VERBATIM else text.strip()
+
+
+def _whole(text: str) -> str:
+    """Half a surrogate pair, which JSON can spell, is no text."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _of_xml(body: bytes) -> dict[str, Any]:
     reader = _Reader()
     parser = expat.ParserCreate("utf-8")  # what the body names would be looked up among Python's codecs
     parser.XmlDeclHandler = reader.declaration

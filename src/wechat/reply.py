@@ -1,7 +1,7 @@
-"""Reply → XML for WeChat; and how much fits one reply.
+"""Reply → XML or JSON for WeChat; and how much fits one reply.
 
 Source: WeChat's page on passive replies (被动回复用户消息). A reply has no addressee: who formats it adds that. Nothing that a user or
-a developer writes can break out of its element.
+a developer writes can break out of its element. A reply is in the format of the push that it answers (消息推送: 数据格式).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -104,7 +105,7 @@ class Article:
 
 @dataclasses.dataclass(frozen=True, init=False)
 class News(Reply):
-    """Articles: one in answer to a message, up to eight in answer to an event."""
+    """Articles: one in answer to a message, up to eight in answer to an event; those beyond are another, unread reply."""
 
     articles: tuple[Article, ...]
 
@@ -177,7 +178,10 @@ def decode(kept: str | Mapping[str, Any]) -> Reply:
     return made
 
 
-# ---- XML ------------------------------------------------------------------------------------------------------------
+# ---- XML and JSON ---------------------------------------------------------------------------------------------------
+
+#: what stands under a name: text, a number, more names, or a list of such (in XML of ``<item>``)
+Fields: TypeAlias = Mapping[str, "str | int | Fields | Sequence[Fields]"]
 
 #: what XML 1.0 cannot hold at all
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -193,61 +197,74 @@ def cdata(text: str) -> str:
     return "<![CDATA[" + _ILLEGAL.sub("", text).replace("]]>", "]]]]><![CDATA[>") + "]]>"
 
 
-def _element(name: str, text: str) -> str:
-    return f"<{name}>{cdata(text)}</{name}>"
+def _xml(value: Any) -> str:
+    if isinstance(value, str):
+        return cdata(value)
+    if isinstance(value, Mapping):
+        return "".join(f"<{name}>{_xml(inner)}</{name}>" for name, inner in value.items())
+    if isinstance(value, Sequence):
+        return "".join(f"<item>{_xml(inner)}</item>" for inner in value)
+    return str(value)
 
 
-def _elements(**texts: str) -> str:
-    return "".join(_element(name, text) for name, text in texts.items() if text)
+def _json(fields: Fields) -> str:
+    return json.dumps(_legal(fields), ensure_ascii=False, separators=(",", ":"))
 
 
-def _text(reply: Text) -> str:
-    return _element("Content", reply.text)
+def _legal(value: Any) -> Any:
+    """The same without what no client can show: what XML leaves out, JSON leaves out."""
+    if isinstance(value, str):
+        return _ILLEGAL.sub("", value)
+    if isinstance(value, Mapping):
+        return {name: _legal(inner) for name, inner in value.items()}
+    return [_legal(inner) for inner in value] if isinstance(value, Sequence) else value
 
 
-def _image(reply: Image) -> str:
-    return f"<Image>{_element('MediaId', reply.media_id)}</Image>"
+def _given(**texts: str) -> Fields:
+    return {name: text for name, text in texts.items() if text}
 
 
-def _voice(reply: Voice) -> str:
-    return f"<Voice>{_element('MediaId', reply.media_id)}</Voice>"
+def _text(reply: Text) -> Fields:
+    return {"Content": reply.text}
 
 
-def _video(reply: Video) -> str:
-    fields = _elements(MediaId=reply.media_id, Title=reply.title, Description=reply.description)
-    return f"<Video>{fields}</Video>"
+def _image(reply: Image) -> Fields:
+    return {"Image": {"MediaId": reply.media_id}}
 
 
-def _music(reply: Music) -> str:
-    fields = _elements(
+def _voice(reply: Voice) -> Fields:
+    return {"Voice": {"MediaId": reply.media_id}}
+
+
+def _video(reply: Video) -> Fields:
+    return {"Video": _given(MediaId=reply.media_id, Title=reply.title, Description=reply.description)}
+
+
+def _music(reply: Music) -> Fields:
+    fields = _given(
         Title=reply.title,
         Description=reply.description,
         MusicUrl=reply.url,
         HQMusicUrl=reply.hq_url or reply.url,
         ThumbMediaId=reply.thumb_media_id,
     )
-    return f"<Music>{fields}</Music>"
+    return {"Music": fields}
 
 
-def _news(reply: News) -> str:
-    items = "".join(
-        "<item>"
-        + "".join(
-            _element(name, text)
-            for name, text in (("Title", a.title), ("Description", a.description), ("PicUrl", a.image), ("Url", a.url))
-        )
-        + "</item>"
-        for a in reply.articles
-    )
-    return f"<ArticleCount>{len(reply.articles)}</ArticleCount><Articles>{items}</Articles>"
+def _news(reply: News) -> Fields:
+    articles = [
+        {"Title": one.title, "Description": one.description, "PicUrl": one.image, "Url": one.url}
+        for one in reply.articles
+    ]
+    return {"ArticleCount": len(articles), "Articles": articles}
 
 
-def _transfer(reply: Transfer) -> str:
-    return f"<TransInfo>{_element('KfAccount', reply.agent)}</TransInfo>" if reply.agent else ""
+def _transfer(reply: Transfer) -> Fields:
+    return {"TransInfo": {"KfAccount": reply.agent}} if reply.agent else {}
 
 
 #: MsgType, and what stands beside the common fields
-FORMATS: dict[type[Any], tuple[str, Callable[[Any], str]]] = {
+FORMATS: dict[type[Any], tuple[str, Callable[[Any], Fields]]] = {
     Text: ("text", _text),
     Image: ("image", _image),
     Voice: ("voice", _voice),
@@ -258,15 +275,14 @@ FORMATS: dict[type[Any], tuple[str, Callable[[Any], str]]] = {
 }
 
 
-def format(reply: Reply | None, *, to: str, account: str, created: int) -> str:
-    """The body to answer with: XML, or ``success`` for no reply. `created`: seconds since 1970."""
+def format(reply: Reply | None, *, to: str, account: str, created: int, json: bool = False) -> str:
+    """The body to answer with: XML (or JSON), or ``success`` for no reply. `created`: seconds since 1970."""
     if reply is None:
         return "success"
     kind, fields = FORMATS[type(reply)]
-    return (
-        f"<xml>{_element('ToUserName', to)}{_element('FromUserName', account)}<CreateTime>{created}</CreateTime>"
-        f"{_element('MsgType', kind)}{fields(reply)}</xml>"
-    )
+    common: Fields = {"ToUserName": to, "FromUserName": account, "CreateTime": created, "MsgType": kind}
+    whole: Fields = {**common, **fields(reply)}
+    return _json(whole) if json else f"<xml>{_xml(whole)}</xml>"
 
 
 # ---- links to tap ---------------------------------------------------------------------------------------------------
@@ -295,6 +311,17 @@ def visible(text: str) -> str:
 
 
 # ---- how much fits --------------------------------------------------------------------------------------------------
+
+#: articles that WeChat shows of one `News`: in answer to a message, and to an event; of more it shows only so many
+TO_A_MESSAGE, TO_AN_EVENT = 1, 8
+
+
+def portions(kept: Any, articles: int) -> list[Any]:
+    """An encoded reply that is no text, as so many of them as it takes that WeChat shows each whole."""
+    if kept[""] != "news":
+        return [kept]
+    each = kept["articles"]
+    return [{**kept, "articles": each[at : at + articles]} for at in range(0, len(each), articles)]
 
 
 def size(text: str) -> int:

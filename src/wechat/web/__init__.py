@@ -153,10 +153,10 @@ async def _check(bot: Answers, request: Request) -> Response:
 
 
 async def _push(bot: Answers, request: Request) -> Response:
-    xml, cipher = _opened(bot.settings, request)
-    message = receive.parse(xml, bot.settings.timezone)
+    body, cipher = _opened(bot.settings, request)
+    message = receive.parse(body, bot.settings.timezone)
     said = await _said(bot, message)
-    return _success() if said is None else _reply(said, message, cipher)
+    return _success() if said is None else _reply(said, message, cipher, receive.is_json(body))
 
 
 async def _refuse(bot: Answers, request: Request) -> Response:
@@ -231,12 +231,13 @@ def _texts(settings: Settings, message: receive.Message) -> Texts:
         return CHINESE
 
 
-def _reply(said: reply.Reply, message: receive.Message, cipher: crypto.Cipher | None) -> Response:
+def _reply(said: reply.Reply, message: receive.Message, cipher: crypto.Cipher | None, json: bool) -> Response:
+    """In the format of the push. Source: "消息推送" of WeChat's documentation, 数据格式."""
     now = int(time.time())
-    xml = reply.format(said, to=message.openid, account=message.account, created=now)
+    body = reply.format(said, to=message.openid, account=message.account, created=now, json=json)
     if cipher is not None:
-        xml = cipher.seal(xml, timestamp=now, nonce=secrets.token_hex(8))
-    return _response(200, "application/xml", xml)
+        body = cipher.seal(body, timestamp=now, nonce=secrets.token_hex(8), json=json)
+    return _response(200, "application/json" if json else "application/xml", body)
 
 
 def _success() -> Response:
