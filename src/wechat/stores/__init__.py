@@ -136,19 +136,33 @@ class Bell:
             signal.set()
 
 
+#: seconds between looks for what other processes wrote: the first, how it grows, and the longest
+_FIRST_LOOK, _GROWTH, _LAST_LOOK = 0.02, 1.5, 0.25
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between looks for what nobody tells."""
+    pause = _FIRST_LOOK
+    while True:
+        yield pause
+        pause = min(pause * _GROWTH, _LAST_LOOK)
+
+
 # ---- which store ----------------------------------------------------------------------------------------------------
 
 
-def _wrong(what: str) -> ConfigurationError:
+def wrong(what: str) -> ConfigurationError:
+    """What is wrong with a store's URL, and which would be right."""
     return ConfigurationError(
         f"the store (argument store=, variable WECHAT_STORE) {what}. Right would be: sqlite:///bot.db, a file in the "
-        "working folder; sqlite:////var/lib/bot.db, a file anywhere; memory://, lost when the process ends"
+        "working folder; sqlite:////var/lib/bot.db, a file anywhere; redis://:password@localhost:6379/0, a Redis; "
+        "memory://, lost when the process ends"
     )
 
 
 def _memory(rest: str) -> Store:
     if rest:
-        raise _wrong("is memory:// with something behind it")
+        raise wrong("is memory:// with something behind it")
     from .memory import MemoryStore
 
     return MemoryStore()
@@ -157,36 +171,40 @@ def _memory(rest: str) -> Store:
 def _sqlite(rest: str) -> Store:
     path = rest[1:]
     if not rest.startswith("/"):
-        raise _wrong("needs three slashes after sqlite:, and a fourth before a path that begins at the root")
+        raise wrong("needs three slashes after sqlite:, and a fourth before a path that begins at the root")
     if path in ("", ":memory:") or path.endswith("/") or "?" in path:
-        raise _wrong("names no file after sqlite:/// (options are not taken)")
+        raise wrong("names no file after sqlite:/// (options are not taken)")
     from .sqlite import SQLiteStore
 
     return SQLiteStore(path)
 
 
-def _redis(rest: str) -> Store:
-    raise _wrong("is a Redis, which this version does not know yet (it is to come with wechat-dialog[redis])")
+def _redis(url: str) -> Store:
+    from .redis import RedisStore
+
+    return RedisStore(url)
 
 
-_SCHEMES: Mapping[str, Callable[[str], Store]] = {
-    "memory": _memory,
-    "sqlite": _sqlite,
-    "redis": _redis,
-    "rediss": _redis,
-    "redis+sentinel": _redis,
-    "unix": _redis,
+#: which store a scheme names, and whether it is handed the whole URL, or what is behind ``://``
+_SCHEMES: Mapping[str, tuple[Callable[[str], Store], bool]] = {
+    "memory": (_memory, False),
+    "sqlite": (_sqlite, False),
+    "redis": (_redis, True),
+    "rediss": (_redis, True),
+    "unix": (_redis, True),
 }
 
 
 def open(url: str) -> Store:
     """The store that `url` names. Opens nothing yet.
 
-    Raises `ConfigurationError` for what names none; it never repeats what may hold a password.
+    Raises `ConfigurationError` for what names none, never repeating what may hold a password, and for a Redis where the
+    package for it is not installed.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
-        raise _wrong("is no URL: there is no :// in it")
+        raise wrong("is no URL: there is no :// in it")
     if scheme.lower() not in _SCHEMES:
-        raise _wrong(f"is of a kind that nobody here knows, {scheme.rpartition('@')[2]!r}")
-    return _SCHEMES[scheme.lower()](rest)
+        raise wrong(f"is of a kind that nobody here knows, {scheme.rpartition('@')[2]!r}")
+    make, whole = _SCHEMES[scheme.lower()]
+    return make(f"{scheme.lower()}://{rest}" if whole else rest)

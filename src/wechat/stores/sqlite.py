@@ -31,7 +31,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 
 from ..errors import StoreUnreachable, UnknownFormat
-from . import Bell, Clock, Loaded, Patch, Signal, Written, wall_clock
+from . import Bell, Clock, Loaded, Patch, Signal, Written, pauses, wall_clock
 
 T = TypeVar("T")
 
@@ -63,8 +63,6 @@ _EXPIRED = "SELECT key FROM record WHERE expires <= ? LIMIT 4"
 
 #: seconds to wait for another process's write: short enough that the user can still be told within WeChat's five
 _PATIENCE = 3.0
-#: seconds between looks for what other processes wrote: the first, how it grows, and the longest
-_FIRST_LOOK, _GROWTH, _LAST_LOOK = 0.02, 1.5, 0.25
 
 
 class SQLiteStore:
@@ -98,7 +96,7 @@ class SQLiteStore:
             there = await self._apart(lambda: self._file.version(key))
             if seen is not None and there != seen:
                 return
-            for pause in _pauses():
+            for pause in pauses():
                 with anyio.move_on_after(pause):
                     await rung.wait()
                     break
@@ -119,13 +117,6 @@ class SQLiteStore:
         if self._thread is None or self._thread.process != os.getpid():  # a fork leaves threads behind
             self._thread = _Thread(self._file)
         return await self._thread.do(work)
-
-
-def _pauses() -> Iterator[float]:
-    pause = _FIRST_LOOK
-    while True:
-        yield pause
-        pause = min(pause * _GROWTH, _LAST_LOOK)
 
 
 class _Thread:

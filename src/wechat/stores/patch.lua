@@ -1,0 +1,37 @@
+-- Write what a patch changes, if the version still stands; else give what is there.
+--
+-- KEYS[1]  the record: one hash. Its version is the field "v"
+-- ARGV     the version that must stand ("" for no record), the new version, when it expires (ms since 1970; "" for never),
+--          how many names follow that are dropped, those names, then names and values that are put
+-- Gives    {1, time}, or {0, time, names and values}
+--
+-- A patch made again finds its own version: its acknowledgement was lost. A call takes some 8,000 arguments at most, so
+-- what is many goes in slices.
+
+local SLICE = 4000
+
+local key, stands, version = KEYS[1], ARGV[1], ARGV[2]
+local there = redis.call('HGET', key, 'v') or ''
+local time = redis.call('TIME')
+
+if there == version then
+  return {1, time}
+end
+if there ~= stands then
+  return {0, time, redis.call('HGETALL', key)}
+end
+
+local first = 5 + tonumber(ARGV[4])
+for i = 5, first - 1, SLICE do
+  redis.call('HDEL', key, unpack(ARGV, i, math.min(i + SLICE, first) - 1))
+end
+redis.call('HSET', key, 'v', version)
+for i = first, #ARGV, SLICE do
+  redis.call('HSET', key, unpack(ARGV, i, math.min(i + SLICE - 1, #ARGV)))
+end
+if ARGV[3] == '' then
+  redis.call('PERSIST', key)
+else
+  redis.call('PEXPIREAT', key, ARGV[3])
+end
+return {1, time}
