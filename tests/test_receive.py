@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wechat import receive
-from wechat.errors import BadEnvelope, BadMessage, ProtocolError
+from wechat.errors import BadEnvelope, BadMessage, ProtocolError, TooLarge
 from wechat.receive import (
     ClickEvent,
     Event,
@@ -343,7 +343,7 @@ REFUSED = {
     "JSON in UTF-16": spelled('"Content":"x"').decode().encode("utf-16"),
     "an infinite number": spelled('"Content":Infinity'),
     "not a number": spelled('"Content":NaN'),
-    "a JSON bomb": spelled('"a":' + "[" * 60_000 + "]" * 60_000),
+    "a JSON bomb": spelled('"a":' + "[" * 30_000 + "]" * 30_000),
     "an open JSON bomb": b'{"a":' * 10_000,
     "two senders in JSON": spelled('"FromUserName":"b"'),
     "a sender that is an object": spelled('"Content":"x"').replace(b'"o"', b'{"a":1}'),
@@ -447,3 +447,50 @@ def test_match_is_what_a_pattern_found() -> None:
     assert message.with_match(found) == message
     with pytest.raises(AttributeError, match="no pattern brought"):
         _ = message.match
+
+
+# ---- 2017's names ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_push_is_read_as_in_2017(as_text: bool) -> None:
+    def parsed(body: bytes) -> Any:
+        return receive.parse_xml(body.decode() if as_text else body)
+
+    text = parsed(push(elements(Content=" 你好 ", MsgId="1")))
+    assert isinstance(text, receive.TextMsg)
+    assert (text.ToUserName, text.FromUserName, text.CreateTime, text.MsgType) == (
+        "gh_1",
+        "oUser",
+        "1790000000",
+        "text",
+    )
+    assert text.Content == " 你好 ".encode()
+    clicked = parsed(event("CLICK", EventKey="K"))
+    assert isinstance(clicked, receive.EventMsg)
+    assert clicked.Event == b"CLICK"
+    image = parsed(push(elements(PicUrl="http://p", MediaId="m", MsgId="1"), "image"))
+    assert (type(image), image.PicUrl, image.MediaId) == (receive.ImageMsg, "http://p", "m")
+    link = parsed(push(elements(Title="t", Description="d", Url="u", MsgId="1"), "link"))
+    assert (type(link), link.Title, link.Description, link.Url) == (receive.LinkMsg, "t", "d", "u")
+    assert type(parsed(push(elements(MsgId="1"), "voice"))) is receive.Msg
+    assert json.loads(repr(image))["PicUrl"] == "http://p"
+
+
+def test_what_is_missing_in_a_push_of_2017_is_empty_and_no_push_is_none() -> None:
+    text = receive.parse_xml(push(elements(MsgId="1")))
+    assert isinstance(text, receive.TextMsg)
+    assert text.Content == b""
+    assert receive.parse_xml(b"") is receive.parse_xml("") is None
+
+
+@pytest.mark.parametrize("body", [body for body in REFUSED.values() if body])
+def test_what_is_no_push_is_refused_as_in_2017_it_should_have_been(body: bytes) -> None:
+    with pytest.raises(BadMessage):
+        receive.parse_xml(body)
+
+
+def test_a_push_is_no_larger_than_any() -> None:
+    for parsed in (lambda body: receive.parse(body, ZONE), receive.parse_xml):
+        with pytest.raises(TooLarge):
+            parsed(push(elements(Content="x" * receive.MOST)))

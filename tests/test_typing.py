@@ -10,6 +10,7 @@ import datetime as dt
 import decimal
 import inspect
 import re
+from types import ModuleType
 from typing import Any
 
 import dialogs
@@ -220,6 +221,12 @@ CALLED = {
     **{f"Router.{kind}": "self, *words, **options" for kind in ("location", "link", "subscribe", "unsubscribe", "default")},
     "Bot": "token=None, *, account=None, appid=None, aes_key=None, store=None, expire=60, cancel=('取消', '退出'),"
     " back=('上一步', '返回'), fetch=('继续',), texts=CHINESE, timezone='Asia/Shanghai', plaintext=False, log_text=False",
+    "Bot.from_module": "module, **settings",
+    "bot.answer": "data, module",
+    "reply.TextMsg": "toUserName, fromUserName, content",
+    "reply.ImageMsg": "toUserName, fromUserName, mediaId",
+    "reply.NewsMsg": "toUserName, fromUserName, articles",
+    "receive.parse_xml": "web_data",
     "Bot.before": "self, hook, /",
     "Bot.after": "self, hook, /",
     "Bot.on_error": "self, hook, /",
@@ -300,8 +307,16 @@ def test_an_error_stands_where_it_belongs(name: str) -> None:
     assert found(name).__base__ is found(RAISED[name])
 
 
+def test_2017s_names_do_what_they_did() -> None:
+    module = ModuleType("module")
+    module.ROUTER = {}  # type: ignore[attr-defined]
+    push = b"<xml><ToUserName>g</ToUserName><FromUserName>o</FromUserName><CreateTime>1</CreateTime><MsgType>text</MsgType></xml>"
+    assert names.of_2017(module, push) == "success"
+
+
 def test_what_a_dialog_must_not_swallow_is_no_exception() -> None:
     assert wechat.Cancelled.__bases__ == wechat.Reroute.__bases__ == (BaseException,)
+    assert wechat.bot.UnexpectAnswer.__bases__ == (wechat.Reroute,)
 
 
 def test_every_public_name_is_in_one_of_these_tables() -> None:
@@ -309,4 +324,5 @@ def test_every_public_name_is_in_one_of_these_tables() -> None:
     types = {"Command", "Step", "StepFunction", "Again", "Dialog", "SubDialog", "Say", "Reply"}
     values = {"CHINESE", "ENGLISH", "log", "WeChatError", "Cancelled", "Reroute"}
     source = inspect.getsource(wechat)
-    assert set(re.findall(r"import \w+ as (\w+)", source)) == named | types | values
+    rooms = {"bot", "reply", "receive"}  # 2017's names stand there
+    assert set(re.findall(r"import \w+ as (\w+)", source)) == (named | types | values) - rooms

@@ -256,7 +256,8 @@ class Attempt:
             return False
         mode, ref, payload = seen.body
         message = self.voice.message(payload, seen.id, seen.created)
-        if self.rec.late(seen.at) > record.GRACE:
+        lapses = self.machine is None or self.machine.script.lapses
+        if self.rec.late(seen.at) > (record.GRACE if lapses else 0):
             record.forget(self.rec)
             self.drop()
         if self.broken:
@@ -422,7 +423,7 @@ class Attempt:
         begin = journal.decode(self.rec.dialog()[0])
         assert isinstance(begin, journal.Began)
         route = self.conduct.router.named(begin.dialog, begin.kind, begin.pattern)
-        return begin.kind.startswith("event:") or route is None or route.interrupt
+        return begin.kind.startswith("event") or route is None or route.interrupt
 
     def end_side(self, says: Sequence[Any], *, quotes: bool) -> None:
         """The waiting dialog is as it was; its question follows, where it `quotes`, was shown, and still stands."""
@@ -491,19 +492,21 @@ class Attempt:
         )
 
     def reroute(self) -> None:
-        """The message is not for this dialog: it waits on, as it was, and the message is routed as if none waited."""
+        """The message is not for this dialog: it waits on, as it was, unless it is over; the message is routed as if none waited."""
         machine, rec = self.the_machine, self.rec
         seen = rec.seen[rec.turn]
         lines = [journal.decode(line) for line in rec.journal]
         at = max(i for i, entry in enumerate(lines) if isinstance(entry, journal.Answered | journal.Lapsed))
         entry = lines[at]
         self.reports.append(self.summary())
-        record.cut(rec, at)
-        machine.close()
+        record.cut(rec, 0 if machine.over else at)
+        if machine.over:
+            record.forget(rec)
+        self.drop()
         message = self._message_of(entry, seen)
         route = self.conduct.router.choose(message)
         if route is not None and not route.aside:
-            rec.side = at
+            rec.side = None if machine.over else at
             self.begin(route, seen, message)
             return
         if route is not None:

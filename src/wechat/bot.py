@@ -1,4 +1,4 @@
-"""A bot: an account, its routes, and a store."""
+"""A bot: an account, its routes, and a store; and 2017's way to one, `answer`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ import datetime as dt
 import logging
 import os
 import re
+import secrets
 import zoneinfo
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeAlias, TypeVar
+from types import ModuleType
+from typing import Any, Protocol, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
-from . import lint, stores
+from typing_extensions import Self
+
+from . import lint, msg, receive, stores
+from . import module as of_2017
 from .attempt import Conduct, Turn
 from .crypto import Cipher
-from .errors import BadMessage, ConfigurationError
+from .errors import BadMessage, ConfigurationError, Reroute, StoreError
 from .medium import Medium
 from .receive import Message
 from .reply import TO_A_MESSAGE, TO_AN_EVENT, Reply, Say, decode
@@ -198,11 +204,28 @@ class Bot(Router):
             timezone=_timezone(timezone),
             log_text=log_text,
         )
+        self._key = "wechat-dialog:%(account)s:%(open_id)s"
         self._named_store = store is not None or "WECHAT_STORE" in os.environ
         self._hooks: dict[str, list[Callable[..., Any]]] = {"before": [], "after": [], "on_error": []}
         self._home = Home()
         self._runtime = Runtime(_store(store), self._hooks, self._report)
         self._delivered = False
+
+    @classmethod
+    def from_module(cls, module: ModuleType, **settings: Any) -> Self:
+        """A bot with the dialogs of a module of 2017, kept where its ``REDIS_*`` say; it can be given more.
+
+        Settings are as of any bot, but that no word cancels or goes back unless given. `answer` uses the bot that was made of a
+        module last. Raises `ConfigurationError` for a module or a setting that cannot work.
+        """
+        rows, url, key = of_2017.rows(module), of_2017.store(module), of_2017.key(module)
+        given = {"cancel": (), "back": (), **({"store": url} if url else {}), **settings}
+        bot = cls(**given)
+        for row in rows:
+            bot._add(row)
+        bot._key = key or bot._key
+        _BOTS[module] = bot
+        return bot
 
     def __repr__(self) -> str:
         dialogs = ", ".join(self.scripts) or "no dialogs yet"
@@ -255,7 +278,7 @@ class Bot(Router):
 
     def key(self, account: str, openid: str) -> str:
         """Under which everything of one user is kept."""
-        return f"wechat-dialog:{account}:{openid}"
+        return self._key % {"account": account, "open_id": openid}
 
     def conduct(self, message: Message) -> Conduct:
         """How this bot behaves towards whoever sent the message."""
@@ -297,3 +320,41 @@ class Bot(Router):
 
 def _short(openid: str) -> str:
     return openid if len(openid) <= 8 else f"{openid[:4]}…{openid[-4:]}"
+
+
+# ---- 2017 -----------------------------------------------------------------------------------------------------------
+
+
+class UnexpectAnswer(Reroute):
+    """2017's: the dialog that raises it ends, and the message is routed as if none had waited."""
+
+    over = True
+
+
+class Formatted(Protocol):
+    """What `answer` gives."""
+
+    def format(self) -> str:
+        """The body to answer WeChat with."""
+
+
+#: the bot of each module of 2017, for as long as there is the module
+_BOTS: WeakKeyDictionary[ModuleType, Bot] = WeakKeyDictionary()
+
+
+def answer(data: bytes | str, module: ModuleType) -> Formatted:
+    """The reply to the push in `data`, by a module of 2017: ``answer(request.get_data(), demo_dialog).format()``.
+
+    Blocks until there is one. Whoever calls it has seen to it that the push is WeChat's, and in clear. Raises
+    `ProtocolError` for what is no push (its `status` is an HTTP status), `ConfigurationError` for a module that cannot
+    work. Where the store cannot be used, the reply says so.
+    """
+    bot = _BOTS.get(module) or Bot.from_module(module, token=secrets.token_hex(16))  # a token that nobody signs with
+    body = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    message = receive.parse(body, bot.settings.timezone)
+    try:
+        said = bot.wait(bot.deliver(message))
+    except StoreError:
+        _log.exception("a message to %s could not be answered", message.account)
+        said = decode(bot.conduct(message).voice.sentence("failed"))
+    return msg.Msg(message.openid, message.account, said, json=receive.is_json(body))

@@ -144,3 +144,6 @@ class Cancelled(BaseException):  # so that `except Exception` cannot eat it
 
 class Reroute(BaseException):  # so that `except Exception` cannot eat it
     """Raise it in a dialog: this message is not for me; route it as if no dialog were waiting."""
+
+    #: whether the dialog is over then; else it waits on, unless the one that takes the message asks something itself
+    over = False

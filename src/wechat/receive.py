@@ -19,10 +19,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 from xml.parsers import expat
 
-from .errors import BadEnvelope, BadMessage
+from .errors import BadEnvelope, BadMessage, TooLarge
 
 M = TypeVar("M", bound="Message")
 
+#: bytes of a push. A text message has at most some 2,000 characters; the compatible mode sends it twice, once in base64
+MOST = 64 * 1024
 #: elements inside each other that a push of WeChat never has
 DEPTH = 16
 #: fields in which space belongs to what the user wrote
@@ -386,7 +388,9 @@ HANDMADE: dict[type[Message], tuple[tuple[str, str], ...]] = {
 
 
 def parse(body: bytes, timezone: dt.tzinfo) -> Message:
-    """The message in the body of a push. Raises `BadMessage` for whatever is none."""
+    """The message in the body of a push. Raises `TooLarge` for more than `MOST` bytes, `BadMessage` for whatever is none."""
+    if len(body) > MOST:
+        raise TooLarge(f"the body has more than {MOST} bytes")
     return build(fields(body), timezone)
 
 
@@ -510,6 +514,76 @@ class _Reader:
             siblings[name].append(value)
         else:
             siblings[name] = [siblings[name], value]
+
+
+# ---- 2017's names ---------------------------------------------------------------------------------------------------
+
+
+class Msg:
+    """What was pushed, as in 2017: fields are called as WeChat calls them, and are text (but for two: see below)."""
+
+    def __init__(self, raw: Mapping[str, Any], *names: str) -> None:
+        for name in ("ToUserName", "FromUserName", "CreateTime", "MsgType", *names):
+            setattr(self, name, _text(name)(raw))
+
+    ToUserName: str
+    FromUserName: str
+    CreateTime: str
+    MsgType: str
+
+    def __repr__(self) -> str:
+        return json.dumps({name: str(value) for name, value in vars(self).items()}, indent=4)
+
+
+class TextMsg(Msg):
+    """``Content`` is bytes, UTF-8."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        super().__init__(raw)
+        self.Content = _text("Content")(raw).encode()
+
+
+class EventMsg(Msg):
+    """``Event`` is bytes, UTF-8."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        super().__init__(raw)
+        self.Event = _text("Event")(raw).encode()
+
+
+class ImageMsg(Msg):
+    PicUrl: str
+    MediaId: str
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        super().__init__(raw, "PicUrl", "MediaId")
+
+
+class LinkMsg(Msg):
+    Title: str
+    Description: str
+    Url: str
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        super().__init__(raw, "Title", "Description", "Url")
+
+
+#: MsgType → class; whatever else there is, is a `Msg`
+MSGS: dict[str, Callable[[Mapping[str, Any]], Msg]] = {
+    "text": TextMsg,
+    "event": EventMsg,
+    "image": ImageMsg,
+    "link": LinkMsg,
+}
+
+
+def parse_xml(web_data: bytes | str) -> Msg | None:
+    """The push in `web_data`, as in 2017; None for nothing at all. Raises as `parse` does."""
+    body = web_data.encode("utf-8", "surrogatepass") if isinstance(web_data, str) else web_data
+    if not body:
+        return None
+    raw = parse(body, dt.timezone.utc).raw
+    return MSGS.get(raw["MsgType"], Msg)(raw)
 
 
 # ---- what a record keeps --------------------------------------------------------------------------------------------

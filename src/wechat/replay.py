@@ -105,6 +105,8 @@ class Script:
     #: what happens to a message typed before the question was shown: "tell" its sender, or "queue" it
     busy: str = "tell"
     version: int = 1
+    #: whether an answer that comes too late meets `TimedOut` (for a while); else the conversation is forgotten at once
+    lapses: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +155,7 @@ class Machine:
         self.puts: dict[str, tuple[Any, float | None] | None] = {}
         self.again: Again | None = None
         self.outcome = ""
+        self.over = False  # where it sends its message on: whether it is over
         self.error: BaseException | None = None
         begin = journal.decode(first)
         if not isinstance(begin, journal.Began | journal.Afresh):
@@ -524,6 +527,7 @@ class Machine:
             self._raised(error)
 
     def _raised(self, error: BaseException) -> None:
+        self.over = isinstance(error, Reroute) and error.over
         self._end(next(outcome for kind, outcome in OUTCOMES.items() if isinstance(error, kind)), error)
 
     def _end(self, outcome: str, error: BaseException | None = None) -> None:

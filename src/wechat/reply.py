@@ -12,10 +12,16 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
 import regex
+
+if TYPE_CHECKING:
+    from .msg import ImageMsg as ImageMsg
+    from .msg import Msg as Msg
+    from .msg import NewsMsg as NewsMsg
+    from .msg import TextMsg as TextMsg
 
 #: bytes of UTF-8 that fit a passive text reply. WeChat's page names no figure; 2048 is what breaks in the field, so one less
 LIMIT = 2047
@@ -283,6 +289,15 @@ def format(reply: Reply | None, *, to: str, account: str, created: int, json: bo
     common: Fields = {"ToUserName": to, "FromUserName": account, "CreateTime": created, "MsgType": kind}
     whole: Fields = {**common, **fields(reply)}
     return _json(whole) if json else f"<xml>{_xml(whole)}</xml>"
+
+
+def __getattr__(name: str) -> Any:
+    """2017's replies: they read the clock, so they live elsewhere."""
+    from . import msg
+
+    if name in msg.NAMES:
+        return getattr(msg, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 # ---- links to tap ---------------------------------------------------------------------------------------------------

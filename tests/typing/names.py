@@ -10,6 +10,7 @@ import datetime as dt
 import decimal
 import enum
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from types import ModuleType
 from typing import Any
 
 from typing_extensions import assert_type
@@ -28,7 +29,10 @@ from wechat import (
     SubDialog,
     TextMessage,
     ask,
+    receive,
+    reply,
 )
+from wechat.bot import UnexpectAnswer, answer
 
 
 class Cup(enum.Enum):
@@ -272,6 +276,18 @@ def values(bot: wechat.Bot, turn: wechat.Turn, message: Message, place: Location
     assert_type(found, str)
     assert_type((place.latitude, place.longitude, place.scale, place.label), tuple[float, float, int, str])
     assert_type(bot.wait(async_part()), dt.date)
+
+
+def of_2017(module: ModuleType, data: bytes) -> str:
+    """What a server of 2017 calls."""
+    assert_type(wechat.Bot.from_module(module, token="names", store="memory://"), wechat.Bot)
+    pushed = receive.parse_xml(data)
+    said = reply.TextMsg("oUser", "gh_1", "您好") if pushed else reply.Msg()
+    assert_type(said.format(), str)
+    try:
+        return answer(data, module).format()
+    except UnexpectAnswer:
+        return reply.NewsMsg("oUser", "gh_1", [{"title": "t", "url": "u"}]).format()
 
 
 def registered(bot: wechat.Bot, routes: wechat.Router) -> None:

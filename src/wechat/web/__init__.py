@@ -28,8 +28,8 @@ from ..texts import CHINESE, Texts
 
 T = TypeVar("T")
 
-#: bytes of a body. A text message has at most some 2,000 characters; the compatible mode sends it twice, once in base64
-MOST = 64 * 1024
+#: bytes of a body
+MOST = receive.MOST
 
 _log = logging.getLogger("wechat.web")
 
