@@ -208,3 +208,16 @@ def _says(text: str) -> Any:
 def test_words_are_compared_by_what_they_look_like() -> None:
     assert normal(" ＡＢｃ　") == "abc"
     assert normal("Straße") == normal("STRASSE")
+
+
+def test_a_method_may_stand_under_several_routes() -> None:
+    class Shop:
+        def greet(self, message: Any) -> str:
+            return "welcome"
+
+    shop, router = Shop(), Router()
+    router.text("hi")(shop.greet)
+    router.subscribe(shop.greet)
+    assert [route.script.name for route in router.routes] == ["Shop.greet", "Shop.greet"]
+    with pytest.raises(ConfigurationError, match="two dialogs are named"):
+        router.image(Shop().greet)

@@ -132,7 +132,7 @@ class Router:
 
     def _add(self, route: Route) -> None:
         known = self._scripts.get(route.script.name)
-        if known is not None and known.function is not route.script.function:
+        if known is not None and known.function != route.script.function:  # a method is another object each time
             raise ConfigurationError(
                 f"two dialogs are named {route.script.name!r}: {_place(known.function)} and "
                 f"{_place(route.script.function)}; give one of them name=…"
