@@ -1,7 +1,7 @@
 # Each target sets up what it needs, in .venv, and does that again only when pyproject.toml has changed.
 # Needed: make, and a Python >= 3.10 with venv. Another one than the first that fits: make PYTHON=python3.12 test
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench fuzz clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -13,6 +13,7 @@ help:
 	@echo 'make test    run the tests'
 	@echo 'make check   lint, format and types'
 	@echo 'make bench   how fast it is'
+	@echo 'make fuzz    hostile requests, ten thousand of them (ARGS="--count 1000000")'
 	@echo 'make clean   remove .venv and what tools left'
 
 demo: .venv/has-server
@@ -28,6 +29,9 @@ check: .venv/has-check
 
 bench: .venv/has-test
 	@.venv/bin/python benchmarks/run.py $(ARGS)
+
+fuzz: .venv/has-test
+	@.venv/bin/python tests/hostile.py $(ARGS)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

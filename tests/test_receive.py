@@ -348,6 +348,7 @@ REFUSED = {
     "two senders in JSON": spelled('"FromUserName":"b"'),
     "a sender that is an object": spelled('"Content":"x"').replace(b'"o"', b'{"a":1}'),
     "no sender in JSON": spelled('"Content":"x"').replace(b'"o"', b"null"),
+    "a sender with a NUL in it": spelled('"Content":"x"').replace(b'"o"', b'"o\\u0000"'),
     "a time with a point": spelled('"Content":"x"').replace(b":1,", b":1.5,"),
     "two senders": TEXT.replace(b"<CreateTime>", b"<FromUserName>other</FromUserName><CreateTime>"),
 }

@@ -329,6 +329,8 @@ def _required(raw: Mapping[str, Any], name: str) -> str:
     value = raw.get(name)
     if not isinstance(value, str) or not value:
         raise BadMessage(f"{name} is missing")
+    if not value.isprintable():  # JSON can spell what no reply in XML could be addressed to
+        raise BadMessage(f"{name} is no name", value)
     return value
 
 
