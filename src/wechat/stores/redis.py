@@ -150,6 +150,7 @@ class RedisStore:
             socket_timeout=self._patience,
             socket_connect_timeout=self._patience,
             retry=Retry(NoBackoff(), 1, (Disconnected,)),
+            retry_on_error=[Disconnected],  # redis-py before 6 looks here
             decode_responses=True,
             protocol=2,
         )
