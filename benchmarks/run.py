@@ -8,17 +8,23 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import redis
+
 from wechat import Bot, Text, TextMessage, journal, receive, reply, step
 from wechat.crypto import Cipher
 from wechat.medium import Medium
 from wechat.replay import Script, replay
 from wechat.texts import CHINESE
+
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+from servers import running_redis
 
 ZONE = dt.timezone(dt.timedelta(hours=8))
 PUSH = (
@@ -122,6 +128,10 @@ def main() -> None:
     asyncio.run(turns("memory", "memory://", 500))
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(turns("SQLite", f"sqlite:///{Path(folder, 'bench.db')}", 300))
+        with running_redis(Path(folder)) as port:
+            with redis.Redis(port=port) as client:
+                show("Redis: one GET (synchronous)", median(lambda: client.get("x"), 2_000))
+            asyncio.run(turns("Redis", f"redis://127.0.0.1:{port}/0", 500))
 
 
 if __name__ == "__main__":
