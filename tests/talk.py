@@ -26,7 +26,7 @@ from wechat import (
     reply,
     turn,
 )
-from wechat.attempt import Delivery, Turn
+from wechat.attempt import Delivery, Turn, Worker
 from wechat.runtime import ask_hooks
 
 START = 1_790_000_000_000  # ms
@@ -44,7 +44,8 @@ class Work:
     key: str
     generator: turn.Effects
     until: int = 0  # when it goes on
-    job: tuple[Any, int] | None = None  # what it does, and when that is done
+    job: tuple[Any, int, int] | None = None  # what it does, since when, and when that is done
+    naps: bool = False
     done: bool = False
     value: Any = None
 
@@ -61,10 +62,12 @@ class World:
         self.stand_ins: dict[str, Callable[..., Any]] = {}
         self.crash_before: Callable[[turn.Effect], bool] = lambda effect: False
         self.after_write: Callable[[record.Record], None] = lambda rec: None
+        self.loses_replies = False  # on their way out
         self.revive()
 
     def revive(self) -> None:
         """A new worker, that knows nothing but what is on record."""
+        self.worker = Worker()
         self.works: list[Work] = []
         self.ready: deque[tuple[Work, Any]] = deque()
         self.hot: dict[str, turn.Keep] = {}
@@ -73,7 +76,8 @@ class World:
     def deliver(self, message: Message, *, patience: int = 5_200) -> Any:
         """One push; gives the encoded reply, None where there is none of its own."""
         key = self.bot.key(message.account, message.openid)
-        delivery, bound = Delivery(message, self.now), []
+        self.marks = getattr(self, "marks", 0) + 1
+        delivery, bound = Delivery(message, self.now, f"{self.marks:02d}"[-2:], worker=self.worker), []
         self.listening.append((key, delivery, bound))
         self.owner = getattr(self, "owner", 0) + 1
         generator = turn.deliver(
@@ -86,7 +90,10 @@ class World:
         delivery.open = False
         self.listening = [item for item in self.listening if item[1] is not delivery]
         self.run(lambda: work.done)
-        return answered
+        if delivery.doubt and not self.loses_replies:
+            work = self.spawn(key, turn.sent(delivery, self.now, self.hot.pop(key, None)))
+            self.run(lambda: work.done)
+        return None if self.loses_replies else answered
 
     def settle(self, ms: int = 60_000) -> None:
         """Let everything that is under way come to its end."""
@@ -152,38 +159,53 @@ class World:
         return turn.Written(f"v{self.writes}", self.now)
 
     def do(self, work: Work, effect: turn.Do) -> Any:
+        if self.worker.stopping:
+            return turn.Halted(self.now)
         if self.now >= effect.until:
             return turn.Lost(self.now)
         step = effect.step
         function = self.stand_ins.get(step.name, step.function.function)
         arguments = dict(step.kwargs) | ({"idempotency_key": effect.key} if step.function.keyed else {})
-        return self.begin(work, self.durations.get(step.name, 0), function, *step.args, **arguments)
+        return self.begin(work, effect.beat, self.durations.get(step.name, 0), function, *step.args, **arguments)
 
     def hook(self, work: Work, effect: turn.Hook) -> Any:
         value, error = asyncio.run(ask_hooks(self.bot._hooks, effect.name, effect.args))
         return turn.Done(value, error, self.now)
 
-    def begin(self, work: Work, ms: int, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        value, error = None, None
+    def begin(self, work: Work, beat: int, ms: int, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        value: Any = None
+        error: BaseException | None = None
         try:
             value = called(function, *args, **kwargs)
         except Crash:
             raise
         except BaseException as raised:
             error = raised
-        work.job = ((value, error), self.now + ms)
-        return self.came(work) if ms == 0 else self.goon(work, None)
+        work.job = ((value, error), self.now, self.now + ms)
+        return self.came(work) if ms == 0 else self.goon(work, turn.GoOn(beat))
 
-    def goon(self, work: Work, effect: Any) -> Any:
+    def goon(self, work: Work, effect: turn.GoOn) -> Any:
         assert work.job
-        work.until = min(work.job[1], self.now + turn.HEARTBEAT)
+        work.until = min(work.job[2], self.now + effect.beat)
+        return ...
+
+    def leave(self, work: Work, effect: turn.Leave) -> None:
+        work.job = None
+
+    def nap(self, work: Work, effect: turn.Nap) -> Any:
+        work.job = ((None, None), self.now, self.now + 10 * effect.ms)  # it ends at the next look
+        work.until, work.naps = self.now + effect.ms, True
         return ...
 
     def came(self, work: Work) -> Any:
         assert work.job
-        (value, error), end = work.job
-        if self.now < end:
+        (value, error), began, end = work.job
+        if work.naps:
+            work.job, work.naps = None, False
             return turn.Busy(self.now)
+        if self.now < end:  # a text is made as time goes on
+            made = value[: len(value) * (self.now - began) // (end - began)] if isinstance(value, str) else ""
+            return turn.Busy(self.now, made)
         work.job = None
         return turn.Done(value, error, self.now)
 
@@ -196,7 +218,7 @@ class World:
         for key, delivery, bound in self.listening:
             if key == work.key and delivery.message.id == effect.message and delivery.open:
                 bound.append(effect.say)
-                delivery.open = False
+                delivery.open, delivery.doubt = False, effect.doubt
                 for other in self.works:
                     if other.job is None:
                         other.until = min(other.until, self.now)
@@ -217,6 +239,8 @@ CARRY: dict[type[Any], Callable[[World, Work, Any], Any]] = {
     turn.Do: World.do,
     turn.Hook: World.hook,
     turn.GoOn: World.goon,
+    turn.Leave: World.leave,
+    turn.Nap: World.nap,
     turn.Wait: World.wait,
     turn.Spawn: World.start,
     turn.Answer: World.answer,

@@ -146,6 +146,8 @@ class Listener:
     def take(self, request: Request) -> Response:
         async def one() -> Response:
             response = await respond(self.bot, request)
+            while others := asyncio.all_tasks() - {asyncio.current_task()}:  # what goes on after it was answered
+                await asyncio.wait(others)
             await self.bot.aclose()
             return response
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wechat import record
+from wechat import CHINESE, record
 from wechat.errors import UnknownFormat
-from wechat.record import Arrival, Datum, Record, Seen, Standing, Unread
+from wechat.medium import Medium
+from wechat.record import Arrival, Datum, Partial, Record, Seen, Standing, Unread
 
 NOW = 1_790_000_000_000
+VOICE = Medium("gh_1", "o", CHINESE, dt.timezone.utc)
 WORDS = st.text(max_size=6)
 TIMES = st.integers(NOW, NOW + 10**9)
 SEEN = st.builds(
@@ -22,7 +25,7 @@ SEEN = st.builds(
     created=st.integers(0, 2**31),
     at=TIMES,
     state=st.sampled_from(["checking", "queued", "taken", "fetching", "aside", "done"]),
-    deliveries=st.integers(0, 4),
+    marks=st.sampled_from(["", "ab", "abcd"]),
     body=st.none()
     | st.tuples(st.sampled_from(["", "side", "answer"]), st.none() | st.tuples(WORDS, WORDS, WORDS), WORDS),
     reply=st.none() | WORDS,
@@ -58,8 +61,14 @@ def records(draw: Any) -> Record:
     seen = sorted(draw(st.lists(SEEN, max_size=4)), key=lambda s: (s.at, s.created, s.id))
     rec.seen = {s.id: s for s in seen}
     for number in draw(st.lists(st.integers(1, 9), max_size=3)):
-        rec.unread[number] = Unread(number, draw(WORDS), draw(WORDS), draw(st.booleans()), draw(TIMES))
+        held = draw(st.none() | st.tuples(WORDS, TIMES))
+        rec.unread[number] = Unread(
+            number, draw(WORDS), draw(WORDS), draw(st.booleans()), draw(TIMES), draw(WORDS), held, draw(st.booleans())
+        )
     rec.unread = dict(sorted(rec.unread.items()))
+    rec.cancelled = draw(st.booleans())
+    rec.partial = draw(st.none() | st.builds(Partial, WORDS, WORDS, WORDS, st.booleans()))
+    rec.told = draw(st.dictionaries(WORDS, TIMES, max_size=2))
     rec.data = draw(st.dictionaries(WORDS, st.builds(Datum, WORDS | st.integers(), st.none() | TIMES), max_size=3))
     return rec
 
@@ -99,44 +108,49 @@ def arrival(id: str, created: int = 1_790_000_000, state: str = "queued", **more
     return Arrival(id, created, state, ("", None, "x"), **more)
 
 
+def look(rec: Record, now: int, arrival: Arrival, owner: str, mark: str = "") -> record.Look:
+    """A delivery of its own, unless it has a `mark`."""
+    return record.look(rec, now, arrival, owner, mark or f"{now % 100:02d}", VOICE)
+
+
 def test_a_look_remembers_the_message_and_claims_the_lease() -> None:
     rec = Record()
-    assert record.look(rec, NOW, arrival("1"), "w").what == "claimed"
+    assert look(rec, NOW, arrival("1"), "w").what == "claimed"
     assert rec.owner == "w:"
-    assert record.look(rec, NOW + 10, arrival("1"), "v").what == "wait"
+    assert look(rec, NOW + 10, arrival("1"), "v").what == "wait"
     assert rec.seen["1"].deliveries == 2
-    assert record.look(rec, NOW + record.LEASE, arrival("1"), "v", first=False).what == "claimed"
+    assert look(rec, NOW + record.LEASE, arrival("1"), "v", mark="00").what == "claimed"
     assert rec.claims == 2
 
 
 def test_two_messages_of_one_millisecond_keep_their_order() -> None:
     rec = Record()
-    record.look(rec, NOW, arrival("2"), "w")
-    record.look(rec, NOW, arrival("1"), "w")
+    look(rec, NOW, arrival("2"), "w")
+    look(rec, NOW, arrival("1"), "w")
     assert [s.id for s in record.read(record.fields(rec)).queue()] == ["2", "1"]
 
 
 def test_what_is_forgotten_raises_the_watermark_unless_its_clock_was_wrong() -> None:
     rec = Record()
-    record.look(rec, NOW, arrival("1", state="done"), "w")
-    record.look(rec, NOW, arrival("2", created=5, state="done"), "w")
-    record.look(rec, NOW + record.KEEP + 1_001, arrival("3", created=1_790_000_601), "w")
+    look(rec, NOW, arrival("1", state="done"), "w")
+    look(rec, NOW, arrival("2", created=5, state="done"), "w")
+    look(rec, NOW + record.KEEP + 1_001, arrival("3", created=1_790_000_601), "w")
     assert list(rec.seen) == ["3"]
     assert rec.watermark == 1_790_000_000
-    assert record.look(rec, NOW + record.KEEP + 2_000, arrival("1", state="done"), "w").what == "stale"
+    assert look(rec, NOW + record.KEEP + 2_000, arrival("1", state="done"), "w").what == "stale"
 
 
 def test_no_more_than_so_many_messages_are_remembered() -> None:
     rec = Record()
     for i in range(record.CAP + 20):
-        record.look(rec, NOW + i, arrival(str(i), state="done"), "w")
+        look(rec, NOW + i, arrival(str(i), state="done"), "w")
     assert len(rec.seen) <= record.CAP + 1
 
 
 def test_an_unread_question_that_nobody_fetched_counts_as_shown_when_it_expired() -> None:
     rec = Record(standing=Standing(60_000))
     record.put(rec, NOW, "1", "?", True)
-    record.expire(rec, NOW + record.UNREAD)
+    record.settle(rec, NOW + record.UNREAD)
     assert rec.unread == {}
     assert rec.shown == NOW + record.UNREAD
 

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from wechat import crypto, receive, reply
+from wechat.bot import Carried
 from wechat.errors import BadMessage, StoreUnreachable
 from wechat.texts import CHINESE, ENGLISH, Texts
 from wechat.web import METHODS, MOST, Answers, Request, Response, asgi, drawn, query, respond, wsgi
@@ -51,10 +52,15 @@ class Parrot:
     says: Callable[[receive.Message], reply.Reply | None] = lambda message: reply.Text(message.text)
     heard: list[receive.Message] = field(default_factory=list)
     closed: int = 0
+    doubts: bool = False  # whether it wants to know what was written
+    sent: int = 0
 
-    async def deliver(self, message: receive.Message) -> reply.Reply | None:
+    async def carry(self, message: receive.Message) -> Carried:
         self.heard.append(message)
-        return self.says(message)
+        return Carried(self.says(message), self.written if self.doubts else None)
+
+    async def written(self) -> None:
+        self.sent += 1
 
     def wait(self, work: Coroutine[Any, Any, T], /) -> T:
         return asyncio.run(work)
@@ -425,14 +431,24 @@ def flask_app(bot: Any) -> flask.Flask:
 
 def by_flask(bot: Any) -> Exchange:
     def exchange(method: str, url: str, body: bytes) -> tuple[int, bytes]:
-        response = flask_app(bot).test_client().open(url, method=method, data=body)
-        return response.status_code, response.get_data()
+        with flask_app(bot).test_client().open(url, method=method, data=body) as response:
+            return response.status_code, response.get_data()
 
     return exchange
 
 
 adapters = pytest.mark.parametrize("adapter", [by_asgi, by_wsgi, by_flask])
 several = pytest.mark.parametrize("adapter", [by_asgi, by_wsgi])
+
+
+@adapters
+@pytest.mark.parametrize("doubts", [True, False])
+def test_a_bot_that_wants_to_know_is_told_when_its_reply_was_written(
+    adapter: Callable[[Any], Exchange], doubts: bool
+) -> None:
+    bot = Parrot(doubts=doubts)
+    assert adapter(bot)("POST", f"/wechat?{urlencode(signed())}", xml())[0] == 200
+    assert bot.sent == doubts
 
 
 @adapters

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from . import journal, record
-from .dialog import Ask, Recall, Say, Sentence
+from .dialog import Ask, Recall, Say, Sentence, Step
 from .errors import DialogError, Diverged
-from .record import Arrival, Record, Seen, Standing
+from .record import Arrival, Carrier, Record, Seen, Standing
 from .replay import Incoming, Machine, Medium, Said, accepts, replay
 from .router import Route, Router, normal
 
@@ -32,9 +32,6 @@ class Speech(Medium, record.Shape, Protocol):
     def render(self, said: Sequence[Said]) -> list[Any]:
         """What was said as the user reads it: encoded, our own sentences with their words, options below their question."""
 
-    def sentence(self, name: str, **values: Any) -> Any:
-        """One of our own sentences, encoded."""
-
     def expects(self, ask: Ask[Any]) -> Any:
         """A sentence that says what the ask accepts."""
 
@@ -46,6 +43,9 @@ class Speech(Medium, record.Shape, Protocol):
 
     def public(self, says: Sequence[Any]) -> Any:
         """What was said as a developer writes it."""
+
+    def quote(self, message: Any) -> str:
+        """The beginning of what a message says, by which its sender knows it again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,17 +61,40 @@ class Conduct:
     before: bool = False  # whether there are hooks
     after: bool = False
     on_error: bool = False
+    pieces: bool = False  # whether the hooks after a turn see what is said before it is complete
+
+
+class Worker:
+    """Whoever carries out effects. Once it goes down, it looks and carries, and begins nothing more."""
+
+    def __init__(self) -> None:
+        self.stopping = False
 
 
 class Delivery:
-    """One push of a message, as long as somebody listens: the driver closes it when it was answered or broke off."""
+    """One push of a message, as long as somebody listens: the driver closes it when it was answered or broke off.
 
-    def __init__(self, message: Any, start: int) -> None:
-        self.message, self.start, self.open = message, start, True
+    `mark` is its own, and no other delivery's; `chance` so long after its arrival it takes what there is, even if WeChat
+    pushes the message again (ms; None: it does not); `worker` who holds it.
+    """
 
-    def carries(self, message: str, now: int) -> bool:
-        """Whether a reply to that message can still go out with this push."""
-        return self.open and self.message.id == message and now <= self.start + ANSWER_BY
+    def __init__(
+        self, message: Any, start: int, mark: str = "--", *, chance: int | None = None, worker: Worker | None = None
+    ) -> None:
+        self.message, self.start, self.mark, self.open = message, start, mark, True
+        self.chance, self.worker = chance, worker or Worker()
+        self.doubt = False  # whether what it was answered with stays unread until it is known to have left
+
+    def carrier(self, seen: Seen, now: int) -> Carrier:
+        """What of a reply to that message can still go out with this push."""
+        if not self.open or self.message.id != seen.id or now > self.start + ANSWER_BY:
+            return ""
+        return "last" if is_last(self, seen) else "open"
+
+    def chance_at(self, seen: Seen) -> int | None:
+        """When it takes what there is."""
+        times = ([LAST_CHANCE] if is_last(self, seen) else []) + ([] if self.chance is None else [self.chance])
+        return self.start + min(times) if times else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,11 +125,14 @@ def arriving(conduct: Conduct, rec: Record, now: int, message: Incoming, checked
         return Arrival(message.id, message.created, "checking", ("", None, payload), silent, ends)
     state, mode, route = _destination(conduct, rec, now, message)
     ref = (route.script.name, route.kind, route.pattern_text) if route else None
-    return Arrival(message.id, message.created, state, (mode, ref, payload), silent, ends)
+    return Arrival(message.id, message.created, state, (mode, ref, payload), silent, ends, mode == "stop")
 
 
 def _destination(conduct: Conduct, rec: Record, now: int, message: Incoming) -> tuple[str, str, Route | None]:
-    """Its state, how its turn goes on ("answer" of the question that stands, "side", or ""), and its route if decided."""
+    """Its state, how its turn goes on ("answer" of the question that stands, "side", or ""), and its route if decided.
+
+    A cancel word says "stop" where a turn runs.
+    """
     event = message.kind == "event"
     if answers(rec, now, message):
         return "queued", "answer", None
@@ -118,7 +144,8 @@ def _destination(conduct: Conduct, rec: Record, now: int, message: Incoming) -> 
         if route is None:
             return "done", "", None
     if route is None:
-        return "queued", "", None
+        stops = rec.turn and not rec.cancelled and normal(message.text) in conduct.cancel
+        return ("done", "stop", None) if stops else ("queued", "", None)
     return "aside" if route.aside else "queued", "side", route
 
 
@@ -134,23 +161,34 @@ def answers(rec: Record, now: int, message: Incoming) -> bool:
 
 def choose(conduct: Conduct, delivery: Delivery, rec: Record, now: int) -> None:
     """What a waiting delivery may carry now, if anything: its own unread reply; any, if it fetches; at its last chance, words."""
-    message = delivery.message.id
-    seen = rec.seen[message]
-    if seen.reply is not None or not delivery.carries(message, now) or now - seen.at > record.SAME:
+    seen = rec.seen[delivery.message.id]
+    carrier = delivery.carrier(seen, now)
+    if seen.reply is not None or not carrier or now - seen.at > record.SAME:
         return
     voice, fetching = conduct.voice, seen.state == "fetching"
-    chance = now >= delivery.start + LAST_CHANCE and is_last(delivery, seen)
-    mine = next((item for item in rec.unread.values() if item.message == message), None)
+    chance_at = delivery.chance_at(seen)
+    chance = chance_at is not None and now >= chance_at
+    mine = next((item for item in rec.readable() if item.message == seen.id), None)
     item = mine if mine and (fetching or chance or seen.state == "done") else None
     if item is None and (fetching or chance):
-        item = next(iter(rec.unread.values()), None)
+        item = next(iter(rec.readable()), None)
+    note = [voice.sentence("not_taken")] if seen.refused and (item is None or item is not mine) else []
     if item:
-        before = [voice.sentence("not_taken")] if seen.refused and item is not mine else []
-        record.fetch(rec, now, message, item, before, voice)
-    elif fetching and not rec.work() and not rec.leased(now):
-        record.bind(rec, message, voice.sentence("not_taken" if seen.refused else "nothing"))
+        record.bind_unread(rec, now, seen, item, note, carrier, voice)
+    elif chance and _has_more(rec, seen):
+        record.bind_part(rec, now, seen, note, carrier, voice)
+    elif fetching and not rec.work() and not rec.leased(now) and not rec.unread:
+        record.bind(rec, seen.id, voice.join(note) or voice.sentence("nothing"))
     elif chance:
-        record.bind(rec, message, voice.sentence("thinking"))
+        record.bind(rec, seen.id, voice.join([*note, voice.sentence("thinking")]))
+
+
+def _has_more(rec: Record, seen: Seen) -> bool:
+    """Whether the turn under way has said something that this message may show, and was not shown."""
+    partial = rec.partial
+    if partial is None or partial.text == partial.shown:
+        return False
+    return seen.state == "fetching" or partial.message.removesuffix("t") == seen.id
 
 
 def is_last(delivery: Delivery, seen: Seen) -> bool:
@@ -178,6 +216,10 @@ class Attempt:
         self.beside: list[str] = []
         self.broken: Diverged | None = None
         self.machine = machine if machine is not None else self.resume()
+
+    @property
+    def stopping(self) -> bool:
+        return self.delivery.worker.stopping
 
     # ---- where it stands ----
 
@@ -215,10 +257,17 @@ class Attempt:
         ):
             machine.fail(DialogError("Reroute in the turn that began the dialog, or at a time-out, would never end"))
 
-    def proceed(self) -> None:
-        """Go on with the turn under way, and with the messages that wait, up to what something outside must do."""
-        if self.rec.claims > POISON:
+    def proceed(self, *, claimed: bool = False) -> None:
+        """Go on with the turn under way, and with the messages that wait, up to what something outside must do.
+
+        `claimed`: another worker left the turn, and nobody knows how far it came with what it was about to begin.
+        """
+        if self.rec.cancelled:
+            self.dropped()
+        elif self.rec.claims > POISON:
             self.quarantine()
+        elif claimed and self.machine is not None and self.machine.intent:
+            self.interrupted()
         while True:
             if not self.rec.turn:
                 if not self.next():
@@ -228,31 +277,45 @@ class Attempt:
             else:
                 self.recall()
                 self.settle(self.machine)
-                if self.machine.wants_step or self.wants_hooks:
+                if self.machine.wants_step:
+                    self.intend()
+                    return
+                if self.wants_hooks:
                     return
                 self.end()
         record.release(self.rec)
+
+    def intend(self) -> None:
+        """A step that may run once only: that it is about to begin is on record before it does."""
+        step = self.the_machine.want
+        if isinstance(step, Step) and step.function.once and not self.the_machine.intent:
+            self.feed(journal.Intent(self.now, step.name), progress=False)
+
+    def interrupted(self) -> None:
+        step = self.the_machine.want
+        assert isinstance(step, Step)
+        self.feed(journal.interruption(self.now, step.name), progress=False)
 
     def recall(self) -> None:
         """Give the dialog what it recalls, from the very record that this is written to."""
         while self.machine is not None and isinstance(self.machine.want, Recall):
             datum = record.found(self.rec, self.now, self.machine.want.key)
             key = self.machine.want.key
-            self.feed(journal.Recalled(self.now, key, datum is not None, datum.value if datum else None))
+            entry = journal.Recalled(self.now, key, datum is not None, datum.value if datum else None)
+            self.feed(entry, progress=False)
 
-    def feed(self, entry: journal.Entry) -> None:
+    def feed(self, entry: journal.Entry, *, progress: bool = True) -> None:
         """One more entry: on record, and to the dialog."""
-        assert self.machine is not None
         line = journal.encode(entry)
-        record.append(self.rec, self.now, [line])
-        self.machine.feed(line)
+        record.append(self.rec, self.now, [line], progress=progress)
+        self.the_machine.feed(line)
 
     # ---- taking a message ----
 
     def next(self) -> bool:
         """Take the message whose turn comes. False: there is none."""
         seen = self.rec.next()
-        if seen is None or seen.body is None:
+        if seen is None or seen.body is None or self.stopping:
             return False
         mode, ref, payload = seen.body
         message = self.voice.message(payload, seen.id, seen.created)
@@ -260,13 +323,11 @@ class Attempt:
         if self.rec.late(seen.at) > (record.GRACE if lapses else 0):
             record.forget(self.rec)
             self.drop()
-        if self.broken:
+        if self.broken and mode != "side":  # it is judged when a message comes to it
             self.diverged_between(seen)
         route = self.conduct.router.named(*ref) if ref else None
-        if self.machine is None:
-            self.open(seen, message, route)
-        elif mode == "side":
-            self.open(seen, message, route, side=True)
+        if mode == "side" or self.machine is None:
+            self.open(seen, message, route, side=bool(self.rec.journal))
         else:
             self.meet(seen, message, mode)
         return True
@@ -317,7 +378,7 @@ class Attempt:
 
     def meet_early(self, seen: Seen, message: Any) -> None:
         says = [self.voice.sentence("not_taken"), *self._question()]
-        record.refuse(self.rec, self.now, seen, says, self.rec.shown is not None, self._carries(seen), self.voice)
+        record.refuse(self.rec, self.now, seen, says, self.rec.shown is not None, self._carrier(seen), self.voice)
 
     def meet_answer(self, seen: Seen, message: Any) -> None:
         record.take(self.rec, seen)
@@ -333,7 +394,7 @@ class Attempt:
             says = self.voice.render([Said(self.voice.say(self.ask.otherwise))])
         self.rec.claims = 0
         seen = record.change(self.rec, seen, state="done", body=None)
-        record.answer(self.rec, self.now, seen, says, self.rec.shown is not None, self._carries(seen), self.voice)
+        record.answer(self.rec, self.now, seen, says, self.rec.shown is not None, self._carrier(seen), self.voice)
 
     def meet_event(self, seen: Seen, message: Any) -> None:
         """An event that was to answer a question which stands no more."""
@@ -345,7 +406,7 @@ class Attempt:
         if route is None:
             self.rec.claims = 0
             seen = record.change(self.rec, seen, state="done", body=None)
-            record.answer(self.rec, self.now, seen, [], False, self._carries(seen), self.voice)
+            record.answer(self.rec, self.now, seen, [], False, self._carrier(seen), self.voice)
         elif route.aside:
             self.step_aside(seen, message, route)
         else:
@@ -408,13 +469,21 @@ class Attempt:
         return not machine.done or machine.again is not None
 
     def end_main(self, says: Sequence[Any]) -> None:
-        if self.rec.side is not None and self._intruded():
-            says = [self.voice.sentence("replaced"), *says]
+        first = [self.voice.sentence("replaced")] if self.rec.side is not None and self._intruded() else []
         lines, machine = self._left()
         standing = self.stand(machine) if machine else None
         seen = self.rec.seen[self.rec.turn]
         record.finish(
-            self.rec, self.now, says, lines, standing, self._carries(seen), self.voice, shows=machine is not None
+            self.rec,
+            self.now,
+            says,
+            lines,
+            standing,
+            self._carrier(seen),
+            self.voice,
+            first=first,
+            shows=machine is not None,
+            quote=self._quote(seen),
         )
         self.machine = machine
 
@@ -444,20 +513,20 @@ class Attempt:
             [*says, *quoted],
             lines,
             standing,
-            self._carries(seen),
+            self._carrier(seen),
             self.voice,
             shows=bool(quoted),
+            quote=self._quote(seen),
         )
 
     def end_lapse(self, says: Sequence[Any]) -> None:
         lines, machine = self._left()
         seen = self.rec.seen[self.rec.turn[:-1]]
         standing = self.stand(machine) if machine else None
-        if machine:  # it asks again: the message is not its answer
-            says = [self.voice.sentence("not_taken"), *says]
-        record.finish_lapse(self.rec, self.now, says, lines, standing, self.voice)
+        first = [self.voice.sentence("not_taken")] if machine else []  # it asks again: the message is not its answer
+        record.finish_lapse(self.rec, self.now, says, lines, standing, self.voice, first=first)
         if machine:
-            record.refuse(self.rec, self.now, seen, [], False, self._carries(seen), self.voice)
+            record.refuse(self.rec, self.now, seen, [], False, self._carrier(seen), self.voice)
         self.machine = machine
 
     def _left(self) -> tuple[list[str], Machine | None]:
@@ -468,7 +537,7 @@ class Attempt:
         entry = journal.Afresh(
             self.now,
             machine.name,
-            machine.script.version,
+            machine.version,
             machine.kind,
             machine.opener,
             self.voice.render(machine.said),
@@ -514,7 +583,7 @@ class Attempt:
         else:
             record.end_turn(rec)
             seen = record.change(rec, seen, state="done")
-            record.answer(rec, self.now, seen, [], False, self._carries(seen), self.voice)
+            record.answer(rec, self.now, seen, [], False, self._carrier(seen), self.voice)
         self.machine = self.resume()
 
     def _message_of(self, entry: journal.Entry, seen: Seen) -> Any:
@@ -522,6 +591,15 @@ class Attempt:
         return self.voice.message(entry.payload, seen.id, seen.created)
 
     # ---- what went wrong ----
+
+    def dropped(self) -> None:
+        """Cancelled while it ran: its result is dropped, and the conversation is over."""
+        seen = self.rec.seen[self.rec.turn.removesuffix("t")]
+        name = self.machine.name if self.machine else ""
+        turn = self._summary(seen, name, "cancelled", None)
+        record.drop(self.rec)
+        self.drop()
+        self.reports.append(turn)
 
     def quarantine(self) -> None:
         """Whoever took this message died of it, again and again: one apology."""
@@ -551,7 +629,7 @@ class Attempt:
         lines = self.rec.journal[:side] if side is not None else []
         standing = self.rec.standing if side is not None else None
         says = [self.voice.sentence(sentence)]
-        record.finish(self.rec, self.now, says, lines, standing, self._carries(seen), self.voice)
+        record.finish(self.rec, self.now, says, lines, standing, self._carrier(seen), self.voice)
         self.reports.append(self._summary(seen, name, outcome, error))
         self.broken = None
         self.machine = self.resume()
@@ -568,8 +646,12 @@ class Attempt:
         assert isinstance(self.the_machine.want, Ask)
         return self.the_machine.want
 
-    def _carries(self, seen: Seen) -> bool:
-        return self.delivery.carries(seen.id, self.now)
+    def _carrier(self, seen: Seen) -> Carrier:
+        return self.delivery.carrier(seen, self.now)
+
+    def _quote(self, seen: Seen) -> str:
+        """What a late reply says of the message that it answers."""
+        return "" if self._carrier(seen) else self.voice.quote(self._message(seen))
 
     def _question(self) -> list[Any]:
         question = self.the_machine.question()
@@ -586,12 +668,13 @@ class Attempt:
         return dataclasses.replace(self._summary(seen, machine.name, outcome, machine.error), reply=reply)
 
     def _summary(self, seen: Seen, dialog: str, outcome: str, error: BaseException | None) -> Turn:
-        message = self.delivery.message if self.delivery.message.id == seen.id else self._recorded(seen)
         seconds = (self.now - seen.at) / 1000
-        return Turn(message, None, dialog, outcome, seconds, seen.deliveries, error)
+        return Turn(self._message(seen), None, dialog, outcome, seconds, seen.deliveries, error)
 
-    def _recorded(self, seen: Seen) -> Any:
-        """A message of another delivery, as far as it is on record."""
+    def _message(self, seen: Seen) -> Any:
+        """The message; that of another delivery, as far as it is on record."""
+        if self.delivery.message.id == seen.id:
+            return self.delivery.message
         if seen.body is not None:
             return self.voice.message(seen.body[2], seen.id, seen.created)
         for line in reversed(self.rec.journal):

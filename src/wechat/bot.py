@@ -10,8 +10,9 @@ import re
 import secrets
 import zoneinfo
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 from typing_extensions import Self
@@ -207,6 +208,7 @@ class Bot(Router):
         self._key = "wechat-dialog:%(account)s:%(open_id)s"
         self._named_store = store is not None or "WECHAT_STORE" in os.environ
         self._hooks: dict[str, list[Callable[..., Any]]] = {"before": [], "after": [], "on_error": []}
+        self._pieces = True
         self._home = Home()
         self._runtime = Runtime(_store(store), self._hooks, self._report)
         self._delivered = False
@@ -243,9 +245,20 @@ class Bot(Router):
         self._hooks["before"].append(hook)
         return hook
 
-    def after(self, hook: Callable[[Turn], Say | Awaitable[Say]], /) -> Callable[[Turn], Any]:
-        """Once per turn, before its reply is recorded: what the hook gives is the reply; None: silence."""
+    @overload
+    def after(self, hook: Callable[[Turn], Say | Awaitable[Say]], /) -> Callable[[Turn], Any]: ...
+    @overload
+    def after(self, /, *, pieces: bool) -> Callable[[F], F]: ...
+    def after(self, hook: Any = None, /, *, pieces: bool = False) -> Any:
+        """Once per turn, before its reply is recorded: what the hook gives is the reply; None: silence.
+
+        A text that is made slowly is shown in parts only if every such hook takes `pieces`: then each sees what was made
+        so far, too, as the reply of a turn that is not over.
+        """
+        if hook is None:
+            return partial(self.after, pieces=pieces)
         self._hooks["after"].append(hook)
+        self._pieces = self._pieces and pieces
         return hook
 
     def on_error(self, hook: Callable[[Message, BaseException], Say | Awaitable[Say]], /) -> Callable[..., Any]:
@@ -256,25 +269,36 @@ class Bot(Router):
     # ---- deliveries ----
 
     async def deliver(self, message: Message) -> Reply | None:
-        """One delivery of a message. Gives the reply to send; None: answer ``success``.
+        """One delivery of a message. Gives the reply to send, which counts as sent; None: answer ``success``.
 
         From any event loop. Raises `BadMessage` for a push to another account than this bot's, `StoreError` where the
         store cannot be used.
         """
+        carried = await self.carry(message)
+        if carried.sent is not None:
+            await carried.sent()
+        return carried.reply
+
+    async def carry(self, message: Message) -> Carried:
+        """As `deliver`, for whoever knows when the reply was written: it counts as sent only then."""
         if self.settings.account and message.account != self.settings.account:
             raise BadMessage(f"a push to {message.account!r}, and this bot is {self.settings.account!r}")
-        return await self._home.call(self._deliver(message))
+        return await self._home.call(self._carry(message))
 
-    async def _deliver(self, message: Message) -> Reply | None:
+    async def _carry(self, message: Message) -> Carried:
         if not self._delivered:
             self._delivered = True
             if not self._named_store:
                 _log.info("conversations are kept in %r (default; set store= or WECHAT_STORE)", self._runtime.store)
         conduct = self.conduct(message)
-        said = await self._runtime.deliver(conduct, self.key(message.account, message.openid), message)
+        key = self.key(message.account, message.openid)
+        said, delivery = await self._runtime.deliver(conduct, key, message)
         if said is None:  # nothing of its own: WeChat asks again, or has hung up
             said = conduct.voice.sentence("thinking")
-        return None if said == "" else decode(said)
+        reply = None if said == "" else decode(said)
+        if not delivery.doubt:
+            return Carried(reply)
+        return Carried(reply, lambda: self._home.call(self._runtime.sent(conduct, key, delivery)))
 
     def key(self, account: str, openid: str) -> str:
         """Under which everything of one user is kept."""
@@ -296,6 +320,7 @@ class Bot(Router):
             before=bool(self._hooks["before"]),
             after=bool(self._hooks["after"]),
             on_error=bool(self._hooks["on_error"]),
+            pieces=self._pieces,
         )
 
     def _report(self, turn: Turn) -> None:
@@ -316,6 +341,15 @@ class Bot(Router):
     async def aclose(self) -> None:
         """Let turns under way come to their end, and close the store. A later delivery opens it again."""
         await self._home.call(self._runtime.close())
+
+
+@dataclasses.dataclass(frozen=True)
+class Carried:
+    """What a delivery is answered with (None: ``success``)."""
+
+    reply: Reply | None
+    #: to be called when the response was written: until then the reply of a last delivery stays unread, in doubt
+    sent: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 def _short(openid: str) -> str:

@@ -282,7 +282,15 @@ def innermost(function: Any) -> Any:
 class StepFunction(Generic[P, T_co]):
     """A function whose result is recorded. In a dialog, ``yield`` a call of it; elsewhere use its ``function``."""
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str | None = None,
+        *,
+        retries: int = 0,
+        timeout: float | None = None,
+        once: bool = False,
+    ) -> None:
         if not callable(function) or inspect.isclass(function):
             raise ConfigurationError(f"@step goes on a function, not on {function!r}")
         label = name or getattr(function, "__qualname__", "")
@@ -290,6 +298,9 @@ class StepFunction(Generic[P, T_co]):
             raise ConfigurationError("@step needs a name that stays the same: @step(name=…) for a lambda or a partial")
         #: its name in the journal; where it is a local function, without what it is local to
         self.name: str = label.rsplit("<locals>.", 1)[-1]
+        #: how often it is tried again, how many seconds each try may take (None: as long as it likes), and whether it
+        #: runs at most once, whatever happens
+        self.retries, self.timeout, self.once = _tried(self.name, retries, timeout, once)
         #: the plain function, for code outside dialogs
         self.function = function
         functools.update_wrapper(self, function)
@@ -321,6 +332,19 @@ class StepFunction(Generic[P, T_co]):
         return f"<step {self.name}>"
 
 
+def _tried(name: str, retries: Any, timeout: Any, once: Any) -> tuple[int, float | None, bool]:
+    """How a step is tried, checked."""
+    if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+        raise ConfigurationError(f"@step {name}: retries={retries!r}: a whole number, 0 or more")
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0):
+        raise ConfigurationError(f"@step {name}: timeout={timeout!r}: a number of seconds above 0; None: no limit")
+    if once and retries:
+        raise ConfigurationError(
+            f"@step {name}: once=True runs it at most once, and retries={retries} more often: leave one of them away"
+        )
+    return retries, None if timeout == math.inf else timeout, bool(once)
+
+
 def _makes_text(function: Any) -> bool:
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
@@ -347,19 +371,29 @@ def step(fn: Callable[P, Coroutine[Any, Any, T]], /) -> StepFunction[P, T]: ...
 @overload
 def step(fn: Callable[P, T], /) -> StepFunction[P, T]: ...
 @overload
-def step(*, name: str | None = None) -> StepDecorator: ...
-def step(fn: Any = None, /, *, name: str | None = None) -> Any:
+def step(
+    *, name: str | None = None, retries: int = 0, timeout: float | None = None, once: bool = False
+) -> StepDecorator: ...
+def step(
+    fn: Any = None, /, *, name: str | None = None, retries: int = 0, timeout: float | None = None, once: bool = False
+) -> Any:
     """Make a function a step: done once, however often the dialog is replayed.
 
     Its result must be JSON, or what its return annotation turns into JSON and back (dataclasses, ``datetime``,
     ``Decimal``, enums, lists of them). Where it raises, the dialog gets `StepFailed`. A parameter
     ``idempotency_key: str = ""`` receives a key that is the same whenever this very step is tried again.
 
-    Raises `ConfigurationError` for what is not a function, or has no name that stays the same.
+    ``retries``: so many more tries where it raised or took too long, after pauses of 0.25 s, 0.5 s … 2 s.
+    ``timeout``: seconds that one try may take. An asynchronous step is cancelled then; a thread cannot be, so it runs
+    out, and what it gives is dropped.
+    ``once``: it never begins twice. Where a worker died while it ran, or it took too long, nobody knows whether it was
+    done: the dialog gets `StepInterrupted`. Without it, a step that a crash cut off runs again, with the same key.
+
+    Raises `ConfigurationError` for what is not a function, has no name that stays the same, or for ``once`` with ``retries``.
     """
     if fn is not None:
-        return StepFunction(fn, name)
-    return lambda function: StepFunction(function, name)
+        return StepFunction(fn, name, retries=retries, timeout=timeout, once=once)
+    return lambda function: StepFunction(function, name, retries=retries, timeout=timeout, once=once)
 
 
 # ---- what comes from the journal ------------------------------------------------------------------------------------

@@ -83,6 +83,14 @@ class Returned(Lapsed):
 
 
 @dataclasses.dataclass(frozen=True)
+class Intent:
+    """A step that may run once only is about to begin."""
+
+    at: int
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Result:
     """A step's result."""
 
@@ -111,7 +119,9 @@ class Recalled:
     value: Any = None
 
 
-Entry: TypeAlias = Began | Afresh | Answered | Misread | Lapsed | Stopped | Returned | Result | Failure | Recalled
+Entry: TypeAlias = (
+    Began | Afresh | Answered | Misread | Lapsed | Stopped | Returned | Intent | Result | Failure | Recalled
+)
 
 KINDS: dict[str, type[Any]] = {
     "b": Began,
@@ -121,14 +131,22 @@ KINDS: dict[str, type[Any]] = {
     "t": Lapsed,
     "c": Stopped,
     "w": Returned,
+    "i": Intent,
     "r": Result,
     "e": Failure,
     "v": Recalled,
 }
+#: of a step that may run once only, and was cut off or took too long
+INTERRUPTED = ("StepInterrupted", "it was cut off, and nobody knows whether it was done")
 LETTERS = {kind: letter for letter, kind in KINDS.items()}
 FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in LETTERS}
 #: the newest format this version writes and reads
 FORMAT = 1
+
+
+def interruption(at: int, name: str) -> Failure:
+    """A step that may run once only was cut off, or took too long: nobody knows whether it was done."""
+    return Failure(at, name, *INTERRUPTED)
 
 
 def encode(entry: Entry) -> str:

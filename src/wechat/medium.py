@@ -27,6 +27,9 @@ KINDS: tuple[tuple[type[receive.Message], str], ...] = (
     (receive.Event, "kind_event"),
 )
 #: the same for the kinds of a dialog that waits to be opened anew
+#: characters of a message that a late reply quotes
+QUOTED = 20
+_SENTENCE_ENDS = re.compile(r"[。！？!?；;…\n]+[”’」』）)]*|\.\s")
 REOPENED = {
     "image": "kind_image",
     "voice": "kind_voice",
@@ -128,6 +131,35 @@ class Medium:
         """Only a text can say so."""
         return f"{say}\n{self.sentence('more', count=count)}" if isinstance(say, str) else say
 
+    def both(self, say: Any, older: Sequence[Any]) -> Any:
+        """Texts only."""
+        says = [say, *older]
+        joined = "\n".join(part for part in says if isinstance(part, str))
+        return joined if all(isinstance(part, str) for part in says) and reply.size(joined) <= self._room else None
+
+    def late(self, say: Any, quote: str, doubtful: bool) -> list[Any]:
+        """Another kind than text has no room for words, and speaks for itself."""
+        if not isinstance(say, str):
+            return [say]
+        before = [self.sentence("maybe_read")] if doubtful else []
+        return [*before, *([self.sentence("answering", message=quote)] if quote else []), say]
+
+    def piece(self, before: Sequence[Any], text: str) -> tuple[str, str]:
+        first = "".join(f"{say}\n" for say in before)
+        room = reply.LIMIT - reply.size(first + self.sentence("unfinished"))
+        shown = next(iter(reply.split(text, room)), "")
+        shown = text[: text.find(shown) + len(shown)]
+        ends = list(_SENTENCE_ENDS.finditer(shown))
+        shown = shown[: ends[-1].end()] if ends else shown
+        return shown, first + shown
+
+    def rest(self, says: Sequence[Any], shown: str) -> list[Any] | None:
+        texts = "\n".join(say for say in says if isinstance(say, str))
+        if not texts.startswith(shown):
+            return None
+        left = texts[len(shown) :].lstrip("\n")
+        return [left] * bool(left) + [say for say in says if not isinstance(say, str)]
+
     def join(self, says: Sequence[Any]) -> Any:
         texts = "\n".join(say for say in says if isinstance(say, str))
         return texts or next(iter(says), None)
@@ -135,3 +167,7 @@ class Medium:
     def public(self, says: Sequence[Any]) -> Any:
         said = self.join(says)
         return said if said is None or isinstance(said, str) else reply.decode(said)
+
+    def quote(self, message: receive.Message) -> str:
+        words = " ".join(message.text.split())
+        return words if len(words) <= QUOTED else f"{words[:QUOTED]}…"

@@ -9,18 +9,21 @@ Rule 2: a reply is bound to a message once, by a delivery that carries it; every
 Rule 3: only the owner of the lease changes the journal. A lease names its turn: within one name the journal only grows, so
         owner and length together are proof enough that it is still the same.
 Rule 4: a lapsed conversation is forgotten where a message is *taken*, by when it arrived.
+Rule 5: nothing leaves the unread replies but in the write that binds it; bound to a last delivery, it stays there *in doubt*
+        until it is known to have left.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from .errors import UnknownFormat
-from .journal import compact
+from .journal import Intent, compact, decode
 
 #: the newest format of a record that this version writes and reads
 FORMAT = 1
@@ -29,21 +32,42 @@ LEASE = 6_000  #: a worker that was silent for so long has lost the turn (ms, as
 QUEUE = 5  #: so many messages may wait for their turn
 GRACE = 600_000  #: so long after its time-out an answer still meets `TimedOut`; then the conversation is forgotten
 SAME = 60_000  #: so long a delivery of a message gets the very reply that it got before
+DOUBT = 6_000  #: so long a last delivery may be under way
 KEEP, CAP = 600_000, 64  #: so long a message is remembered, and so many at most
 UNREAD = LIVES = 86_400_000  #: so long a reply waits to be read; and a record lives after its last message
+TOLD = 7 * 86_400_000  #: so long it is known what was told already
 CANNED = 3_600_000  #: a CreateTime so far from its arrival is a test's, or a wrong clock's: it proves nothing
 
+MARK = 2  #: characters of a delivery's mark
+
 Say: TypeAlias = Any  # something said, encoded
+#: what of a reply the delivery at hand carries: nothing, or the reply, and whether it is WeChat's last of that message
+Carrier: TypeAlias = Literal["", "open", "last"]
 
 
 class Shape(Protocol):
-    """How much fits one reply."""
+    """How much fits one reply, and the sentences around it."""
 
     def pack(self, says: Sequence[Say]) -> tuple[list[Say], int]:
         """The same in as few replies as it takes; and which of them ends in the last thing said."""
 
     def more(self, say: Say, count: int) -> Say:
         """A reply that says that so many more can be fetched."""
+
+    def both(self, say: Say, older: Sequence[Say]) -> Say | None:
+        """One reply that says both, if there is one."""
+
+    def late(self, say: Say, quote: str, doubtful: bool) -> list[Say]:
+        """What is said late: behind the message that it answers, and that it may have been read."""
+
+    def piece(self, before: Sequence[Say], text: str) -> tuple[str, str]:
+        """As much of a text that is still being made as one reply shows behind `before`, and that reply."""
+
+    def rest(self, says: Sequence[Say], shown: str) -> list[Say] | None:
+        """What is left to say where `shown` was said already; None where it does not begin with that."""
+
+    def sentence(self, name: str, **values: Any) -> Say:
+        """One of our own sentences, encoded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +78,7 @@ class Seen:
     created: int  # WeChat's clock, seconds
     at: int  # its first delivery
     state: str  # checking, queued, taken, fetching, aside, done
-    deliveries: int = 0
+    marks: str = ""  # of its deliveries, so that a look made again counts none twice
     body: tuple[str, tuple[str, str, str | None] | None, Any] | None = (
         None  # how it goes on, by which route, what it says
     )
@@ -64,16 +88,33 @@ class Seen:
     until: int = 0
     claims: int = 0
 
+    @property
+    def deliveries(self) -> int:
+        return len(self.marks) // MARK
+
 
 @dataclasses.dataclass(frozen=True)
 class Unread:
-    """A finished reply that no delivery carries."""
+    """A finished reply that no delivery carries, or that is not known to have left."""
 
     number: int
-    message: str  # whose reply it is
+    message: str  # whose reply it is; "": nobody's, it was told
     say: Say
     asks: bool  # it carries the question that the dialog waits at
     until: int
+    quote: str = ""  # the message it answers, for whom it reaches late
+    held: tuple[str, int] | None = None  # bound to the last delivery of that message, since then
+    doubtful: bool = False  # it may have been read
+
+
+@dataclasses.dataclass(frozen=True)
+class Partial:
+    """What a turn that runs has said so far, and how much of it was shown."""
+
+    message: str
+    text: str
+    shown: str = ""
+    again: bool = False  # what was shown was said by a run that is no more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,17 +145,23 @@ class Record:
     side: int | None = None  # where in the journal a side dialog begins
     shown: int | None = None  # when the question that the dialog waits at was shown
     standing: Standing | None = None
+    cancelled: bool = False  # the turn under way is to be dropped, and whoever runs it does not know yet
     watermark: int = -1  # the youngest CreateTime of a message that was forgotten, seconds
     count: int = 0  # of unread replies, ever
     journal: list[str] = dataclasses.field(default_factory=list)
     seen: dict[str, Seen] = dataclasses.field(default_factory=dict)
     unread: dict[int, Unread] = dataclasses.field(default_factory=dict)
+    partial: Partial | None = None
     data: dict[str, Datum] = dataclasses.field(default_factory=dict)
+    told: dict[str, int] = dataclasses.field(
+        default_factory=dict
+    )  # what was told, by its key, and until when it is known
 
     def copy(self) -> Record:
-        return dataclasses.replace(
-            self, journal=[*self.journal], seen={**self.seen}, unread={**self.unread}, data={**self.data}
-        )
+        made = copy.copy(self)
+        made.journal, made.seen, made.unread = [*self.journal], {**self.seen}, {**self.unread}
+        made.data, made.told = {**self.data}, {**self.told}
+        return made
 
     def next(self) -> Seen | None:
         """The message whose turn comes next; None while an older one is being checked."""
@@ -127,6 +174,9 @@ class Record:
     def work(self) -> bool:
         """Whether a turn runs, or a message waits for one."""
         return bool(self.turn or self.next())
+
+    def readable(self) -> list[Unread]:
+        return [item for item in self.unread.values() if item.held is None]
 
     def leased(self, now: int) -> bool:
         return bool(self.owner) and self.until > now
@@ -155,6 +205,7 @@ class Arrival:
     body: tuple[str, tuple[str, str, str | None] | None, Any] | None
     silent: bool = False  # a push that shows no reply
     ends: bool = False  # the user is gone: nothing of the conversation is left
+    stops: bool = False  # a cancel word, while a turn runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,20 +216,24 @@ class Look:
     message: str = ""
 
 
-def look(rec: Record, now: int, arrival: Arrival, owner: str, *, first: bool = True) -> Look:
-    """A delivery looks, and may take over what a dead worker left. `first`: it has not looked before."""
-    expire(rec, now)
+def look(rec: Record, now: int, arrival: Arrival, owner: str, mark: str, shape: Shape, *, claims: bool = True) -> Look:
+    """A delivery looks, and (if it `claims`) may take over what a dead worker left. `mark`: this delivery's, and no other's."""
+    settle(rec, now)
     seen = rec.seen.get(arrival.id)
     if seen is None:
         if arrival.created <= rec.watermark:
             return Look("stale")
-        if arrival.state == "queued" and crowded(rec, now):
+        if arrival.state == "queued" and crowded(rec, now, claims=claims):
             return Look("full")
-        seen = remember(rec, now, arrival)
+        seen = remember(rec, now, arrival, shape)
     elif seen.reply is not None:
         return Look("answered")
-    if first:
-        seen = change(rec, seen, deliveries=seen.deliveries + 1)
+    if mark not in [seen.marks[i : i + MARK] for i in range(0, len(seen.marks), MARK)]:
+        seen = change(rec, seen, marks=seen.marks + mark)
+    return _claim(rec, now, seen, owner) if claims else Look("wait")
+
+
+def _claim(rec: Record, now: int, seen: Seen, owner: str) -> Look:
     for other in (seen, *rec.seen.values()):
         if other.state in ("aside", "checking") and other.until <= now:
             change(rec, other, owner=owner, until=now + LEASE, claims=other.claims + 1)
@@ -186,12 +241,12 @@ def look(rec: Record, now: int, arrival: Arrival, owner: str, *, first: bool = T
     if rec.work() and not rec.leased(now):
         rec.owner, rec.until, rec.claims = f"{owner}:{rec.turn}", now + LEASE, rec.claims + 1
         return Look("claimed")
-    return Look("wait" if seen.reply is None else "answered")
+    return Look("wait")
 
 
-def crowded(rec: Record, now: int) -> bool:
-    """Whether no more messages may wait for their turn: where nobody works at them, a look does."""
-    return len(rec.queue()) >= QUEUE and rec.leased(now)
+def crowded(rec: Record, now: int, *, claims: bool = True) -> bool:
+    """Whether no more messages may wait for their turn: where nobody works at them, a look that claims does."""
+    return len(rec.queue()) >= QUEUE and (not claims or rec.leased(now))
 
 
 def answered(rec: Record, now: int, message: str) -> Say | None:
@@ -202,29 +257,88 @@ def answered(rec: Record, now: int, message: str) -> Say | None:
     return seen.reply if now - seen.at <= SAME else ""
 
 
+def in_doubt(rec: Record, message: str) -> bool:
+    """Whether what the last delivery of a message carries is not known to have left."""
+    return any(item.held and item.held[0] == message for item in rec.unread.values())
+
+
+def sent(rec: Record, message: str) -> None:
+    """The last delivery of a message was answered in time."""
+    for item in [item for item in rec.unread.values() if item.held and item.held[0] == message]:
+        del rec.unread[item.number]
+
+
 def bind(rec: Record, message: str, say: Say) -> None:
-    """The delivery of `message` that just looked carries `say`."""
+    """The delivery of `message` that just looked carries `say`, words of ours that nobody misses."""
     seen = rec.seen[message]
     change(rec, seen, reply=say, state="done" if seen.state == "fetching" else seen.state)
 
 
-def fetch(rec: Record, now: int, message: str, item: Unread, before: Sequence[Say], shape: Shape) -> None:
-    """The delivery of `message` that just looked carries an unread reply, and what must be said before it."""
+def bind_unread(
+    rec: Record, now: int, seen: Seen, item: Unread, note: Sequence[Say], carrier: Carrier, shape: Shape
+) -> None:
+    """The delivery that just looked carries an unread reply, after a `note`."""
     del rec.unread[item.number]
-    parts, last = shape.pack([*before, item.say])
-    for i, part in enumerate(parts[1:], 1):
-        put(rec, now, item.message, part, item.asks and i == last)
-    left = len(rec.unread)
-    bind(rec, message, shape.more(parts[0], left) if left else parts[0])
-    if item.asks and last == 0:
-        rec.shown = now
+    parts, last = shape.pack([*note, *_late(item, seen.id, shape)])
+    held = [dataclasses.replace(item, asks=False)]
+    if len(parts) > 1:  # the rest of it comes before whatever was said after it
+        rest = [
+            dataclasses.replace(item, say=part, asks=item.asks and i == last, quote="", doubtful=False)
+            for i, part in enumerate(parts[1:], 1)
+        ]
+        _put_first(rec, rest)
+        held = [dataclasses.replace(item, say=parts[0], asks=False, quote="")]
+    alone = item.doubtful or len(parts) > 1
+    _carry(rec, now, seen, parts[0], held, item.asks and last == 0, carrier, shape, alone=alone)
 
 
-def turn_away(rec: Record, now: int, arrival: Arrival, say: Say) -> None:
+def _late(item: Unread, message: str, shape: Shape) -> list[Say]:
+    return shape.late(item.say, "" if item.message == message else item.quote, item.doubtful)
+
+
+def bind_part(rec: Record, now: int, seen: Seen, note: Sequence[Say], carrier: Carrier, shape: Shape) -> None:
+    """The delivery that just looked carries what the turn under way has said so far and was not shown."""
+    partial = rec.partial
+    assert partial is not None
+    before = [*note, shape.sentence("regenerated")] if partial.again else note
+    piece, said = shape.piece(before, partial.text[len(partial.shown) :])
+    rec.partial = dataclasses.replace(partial, shown=partial.shown + piece, again=False)
+    if carrier == "last":
+        whose = partial.message.removesuffix("t")
+        _put(rec, Unread(0, whose, said, False, now + UNREAD, held=(seen.id, now)))
+    bind(rec, seen.id, f"{said}{shape.sentence('unfinished')}")
+
+
+def turn_away(rec: Record, now: int, arrival: Arrival, say: Say, shape: Shape) -> None:
     """The queue is full: the message is not taken, and its user is told."""
-    remember(rec, now, dataclasses.replace(arrival, state="done", body=None))
+    remember(rec, now, dataclasses.replace(arrival, state="done", body=None), shape)
     if not arrival.silent:
         bind(rec, arrival.id, say)
+
+
+# ---- from outside ---------------------------------------------------------------------------------------------------
+
+
+def tell(rec: Record, now: int, key: str, says: Sequence[Say], expire: int, shape: Shape) -> None:
+    """Say something that no message asked for, once per key; unread for `expire` ms."""
+    if key in rec.told:
+        return
+    rec.told[key] = now + max(TOLD, expire)
+    for part in shape.pack(says)[0]:
+        _put(rec, Unread(0, "", part, False, now + expire))
+
+
+def stop(rec: Record, now: int, shape: Shape) -> None:
+    """The conversation is over, whatever it does just now. What waits for its turn is told that it was not taken."""
+    for waiting in rec.queue():
+        seen = change(rec, waiting, state="done", body=None, refused=True)
+        if seen.reply != "":  # a push that shows no reply, neither shows this one
+            _put(rec, Unread(0, seen.id, shape.sentence("not_taken"), False, now + UNREAD))
+    if rec.turn and rec.leased(now):
+        rec.cancelled = True
+        return
+    drop(rec)
+    release(rec)
 
 
 # ---- what runs beside -----------------------------------------------------------------------------------------------
@@ -240,17 +354,26 @@ def renew_beside(rec: Record, now: int, seen: Seen) -> None:
     change(rec, seen, until=now + LEASE)
 
 
-def finish_beside(rec: Record, now: int, seen: Seen, says: Sequence[Say], carried: bool, shape: Shape) -> None:
+def finish_beside(
+    rec: Record, now: int, seen: Seen, says: Sequence[Say], carrier: Carrier, shape: Shape, quote: str
+) -> None:
     """A handler of one step, or a check, has its reply."""
     seen = change(rec, seen, state="done", body=None, owner="", until=0)
-    answer(rec, now, seen, says, False, carried, shape)
+    answer(rec, now, seen, says, False, carrier, shape, quote)
 
 
-def admit(rec: Record, seen: Seen, arrival: Arrival) -> None:
+def hand_over_beside(rec: Record, seen: Seen) -> None:
+    """Its worker goes down: whoever looks next goes on. It did not fail, so its claim does not count."""
+    change(rec, seen, owner="", until=0, claims=seen.claims - 1)
+
+
+def admit(rec: Record, now: int, seen: Seen, arrival: Arrival, shape: Shape) -> None:
     """A message that was checked goes on as it would have at its arrival."""
-    change(rec, seen, state=arrival.state, body=arrival.body, owner="", until=0, claims=0)
-    if arrival.state == "done" and seen.reply is None:
-        change(rec, rec.seen[seen.id], reply="")
+    seen = change(rec, seen, state=arrival.state, body=arrival.body, owner="", until=0, claims=0)
+    if arrival.stops:
+        _stopped_by(rec, now, seen, shape)
+    elif arrival.state == "done" and seen.reply is None:
+        change(rec, seen, reply="")
 
 
 # ---- what the owner of the lease does -------------------------------------------------------------------------------
@@ -285,10 +408,23 @@ def lapse(rec: Record, seen: Seen) -> None:
     name_turn(rec, rec.turn)
 
 
-def append(rec: Record, now: int, entries: Iterable[str]) -> None:
-    """Progress."""
+def append(rec: Record, now: int, entries: Iterable[str], *, progress: bool = True) -> None:
+    """More happened; `progress`: a message was taken, or a result came."""
     rec.journal += entries
-    rec.claims, rec.until = 0, now + LEASE
+    rec.until = now + LEASE
+    if progress:
+        rec.claims = 0
+
+
+def stream(rec: Record, text: str) -> None:
+    """The turn under way has said so much. Another run may word it otherwise: what was shown cannot be taken back."""
+    partial = rec.partial
+    if partial is None or partial.message != rec.turn:
+        rec.partial = Partial(rec.turn, text)
+    elif text.startswith(partial.shown):
+        rec.partial = dataclasses.replace(partial, text=text)
+    else:
+        rec.partial = dataclasses.replace(partial, text=text, shown="", again=True)
 
 
 def cut(rec: Record, length: int) -> None:
@@ -305,7 +441,7 @@ def step_aside(rec: Record, now: int, seen: Seen, owner: str, ref: tuple[str, st
         end_turn(rec)
 
 
-def refuse(rec: Record, now: int, seen: Seen, says: Sequence[Say], asks: bool, carried: bool, shape: Shape) -> None:
+def refuse(rec: Record, now: int, seen: Seen, says: Sequence[Say], asks: bool, carrier: Carrier, shape: Shape) -> None:
     """A message that the dialog does not take; its user is told, with the question if that is to be had."""
     waiting = any(item.asks for item in rec.unread.values())
     rec.claims = 0
@@ -313,7 +449,7 @@ def refuse(rec: Record, now: int, seen: Seen, says: Sequence[Say], asks: bool, c
         change(rec, seen, state="fetching", body=None, refused=True)
         return
     seen = change(rec, seen, state="done", body=None, refused=True)
-    answer(rec, now, seen, says, asks, carried, shape)
+    answer(rec, now, seen, says, asks, carrier, shape)
 
 
 def finish(
@@ -322,16 +458,20 @@ def finish(
     says: Sequence[Say],
     journal: Sequence[str],
     standing: Standing | None,
-    carried: bool,
+    carrier: Carrier,
     shape: Shape,
     *,
+    first: Sequence[Say] = (),
     shows: bool = False,
+    quote: str = "",
 ) -> None:
     """The turn ends, and leaves `journal` waiting at `standing` (None: nothing waits).
 
-    `shows`: what is said ends in the question that stands; else, where something waits, that question was not touched.
+    `first` is said before what the turn itself says. `shows`: that ends in the question that stands; else, where something
+    waits, its question was not touched.
     """
     seen = rec.seen[rec.turn]
+    says = [*first, *_unsaid(rec, says, shape)]
     rec.journal = [*journal]
     if standing is None:
         forget(rec)
@@ -339,26 +479,62 @@ def finish(
         rec.standing, rec.shown = standing, None
         no_question(rec)
     end_turn(rec)
-    answer(rec, now, change(rec, seen, state="done", body=None), says, shows, carried, shape)
+    answer(rec, now, change(rec, seen, state="done", body=None), says, shows, carrier, shape, quote)
+
+
+def _unsaid(rec: Record, says: Sequence[Say], shape: Shape) -> Sequence[Say]:
+    """What is left to say of a turn that was shown in parts while it ran."""
+    partial = rec.partial
+    if partial is None or partial.message != rec.turn:
+        return says
+    left = shape.rest(says, partial.shown)
+    if left is not None and not partial.again:
+        return left
+    return [shape.sentence("regenerated"), *says]
 
 
 def finish_lapse(
-    rec: Record, now: int, says: Sequence[Say], journal: Sequence[str], standing: Standing | None, shape: Shape
+    rec: Record,
+    now: int,
+    says: Sequence[Say],
+    journal: Sequence[str],
+    standing: Standing | None,
+    shape: Shape,
+    *,
+    first: Sequence[Say] = (),
 ) -> None:
     """The turn of a time-out ends: what it says waits for the message that it came before."""
     message = rec.turn[:-1]
+    says = [*first, *_unsaid(rec, says, shape)]
     forget(rec)
     rec.journal, rec.standing = [*journal], standing
     end_turn(rec)
     parts, last = shape.pack(says)
     for i, say in enumerate(parts):
-        put(rec, now, message, say, standing is not None and i == last)
+        _put(rec, Unread(0, message, say, standing is not None and i == last, now + UNREAD))
     if not parts and standing is not None:
         rec.shown = now
 
 
+def drop(rec: Record) -> None:
+    """The turn under way is dropped, and the conversation is over."""
+    seen = rec.seen.get(rec.turn)
+    if seen is not None:
+        change(rec, seen, state="done", body=None, reply="" if seen.reply is None else seen.reply)
+    forget(rec)
+    end_turn(rec)
+
+
+def hand_over(rec: Record) -> None:
+    """In mid-turn, by a worker that goes down: whoever looks next goes on. It did not fail, so its claim does not count."""
+    if isinstance(decode(rec.journal[-1]), Intent):  # its step did not begin
+        rec.journal.pop()
+    rec.claims = max(0, rec.claims - 1)
+    release(rec)
+
+
 def end_turn(rec: Record) -> None:
-    rec.turn, rec.side, rec.claims = "", None, 0
+    rec.turn, rec.side, rec.claims, rec.cancelled, rec.partial = "", None, 0, False, None
     name_turn(rec, "")
 
 
@@ -382,12 +558,10 @@ def found(rec: Record, now: int, key: str) -> Datum | None:
 
 def leave(rec: Record) -> None:
     """The user is gone: the turn under way is dropped, and whoever runs it finds out; nothing is left to be said."""
-    if rec.turn:
-        seen = rec.seen[rec.turn.removesuffix("t")]
-        change(rec, seen, state="done", body=None, reply="" if seen.reply is None else seen.reply)
-        end_turn(rec)
-        release(rec)
-    forget(rec)
+    for waiting in rec.queue():
+        change(rec, waiting, state="done", body=None, reply="" if waiting.reply is None else waiting.reply)
+    drop(rec)
+    release(rec)
     rec.unread.clear()
 
 
@@ -411,20 +585,25 @@ def no_question(rec: Record) -> None:
             rec.unread[item.number] = dataclasses.replace(item, asks=False)
 
 
-def expire(rec: Record, now: int) -> None:
-    """What nobody fetched in a day is gone; a question among it counts as shown then."""
+def settle(rec: Record, now: int) -> None:
+    """What time alone does. What nobody fetched in a day is gone, and a question among it counts as shown then; what a last
+    delivery carries, and was not known to leave for so long, can be read again."""
+    for item in [item for item in rec.unread.values() if item.held and now - item.held[1] > DOUBT]:
+        rec.unread[item.number] = dataclasses.replace(item, held=None, doubtful=True)
     for item in [item for item in rec.unread.values() if item.until <= now]:
         del rec.unread[item.number]
         if item.asks:
             rec.shown = item.until
     for key in [key for key, datum in rec.data.items() if datum.expires is not None and datum.expires <= now]:
         del rec.data[key]
+    for key in [key for key, until in rec.told.items() if until <= now]:
+        del rec.told[key]
 
 
-def remember(rec: Record, now: int, arrival: Arrival) -> Seen:
+def remember(rec: Record, now: int, arrival: Arrival, shape: Shape) -> Seen:
     if arrival.ends:
         leave(rec)
-    reply = "" if arrival.silent or arrival.state == "done" else None
+    reply = "" if arrival.silent or (arrival.state == "done" and not arrival.stops) else None
     last = next(reversed(rec.seen.values()), None)
     at = now if last is None else max(now, last.at + 1)  # no two tie for their turn
     body = None if arrival.state == "done" else arrival.body
@@ -437,38 +616,95 @@ def remember(rec: Record, now: int, arrival: Arrival) -> Seen:
             del rec.seen[old.id]
             if abs(old.created * 1000 - old.at) < CANNED:  # one that went for the cap alone counts a second less
                 rec.watermark = max(rec.watermark, old.created if aged else old.created - 1)
+    if arrival.stops:
+        _stopped_by(rec, now, seen, shape)
     return seen
 
 
-def put(rec: Record, now: int, message: str, say: Say, asks: bool) -> None:
+def _stopped_by(rec: Record, now: int, seen: Seen, shape: Shape) -> None:
+    """A cancel word ends what runs; the sentence that says so is its reply, which its own delivery takes."""
+    stop(rec, now, shape)
+    _put(rec, Unread(0, seen.id, shape.sentence("cancelled"), False, now + UNREAD))
+
+
+def put(rec: Record, now: int, message: str, say: Say, asks: bool, quote: str = "") -> None:
+    _put(rec, Unread(0, message, say, asks, now + UNREAD, quote))
+
+
+def _put(rec: Record, item: Unread) -> None:
     rec.count += 1
-    rec.unread[rec.count] = Unread(rec.count, message, say, asks, now + UNREAD)
+    rec.unread[rec.count] = dataclasses.replace(item, number=rec.count)
 
 
-def answer(rec: Record, now: int, seen: Seen, says: Sequence[Say], asks: bool, carried: bool, shape: Shape) -> None:
+def answer(
+    rec: Record,
+    now: int,
+    seen: Seen,
+    says: Sequence[Say],
+    asks: bool,
+    carrier: Carrier,
+    shape: Shape,
+    quote: str = "",
+) -> None:
     """What a message's turn says is bound where a delivery carries it; what that does not hold is unread."""
-    before = [item for item in rec.unread.values() if item.message == seen.id]  # what a time-out said first
-    for item in before:
+    before = [item for item in rec.readable() if item.message == seen.id and not item.doubtful]
+    for item in before:  # what a time-out said first
         del rec.unread[item.number]
     parts, last = shape.pack([*(item.say for item in before), *says])
     if not parts:  # nothing to show: its question counts as shown
         change(rec, seen, reply="" if seen.reply is None else seen.reply)
         rec.shown = now if asks else rec.shown
         return
-    carries = carried and seen.reply is None and now - seen.at <= SAME
-    for i, part in enumerate(parts):
-        if i or not carries:
-            put(rec, now, seen.id, part, asks and i == last)
-    if carries:
-        left = len(rec.unread)
-        change(rec, seen, reply=shape.more(parts[0], left) if left else parts[0])
-        rec.shown = now if asks and last == 0 else rec.shown
+    carried = bool(carrier) and seen.reply is None and now - seen.at <= SAME
+    if not carried:
+        put(rec, now, seen.id, parts[0], asks and last == 0, quote)
+    for i, part in enumerate(parts[1:], 1):
+        put(rec, now, seen.id, part, asks and i == last)
+    if carried:
+        held = [Unread(0, seen.id, parts[0], False, now + UNREAD, quote)]
+        _carry(rec, now, seen, parts[0], held, asks and last == 0, carrier, shape, alone=len(parts) > 1)
+
+
+def _carry(
+    rec: Record,
+    now: int,
+    seen: Seen,
+    say: Say,
+    held: list[Unread],
+    asks: bool,
+    carrier: Carrier,
+    shape: Shape,
+    *,
+    alone: bool,
+) -> None:
+    """A delivery carries `say`, and behind it what else is unread and certain, where one reply holds both (not if `alone`)."""
+    for item in [] if alone else [item for item in rec.readable() if not item.doubtful]:
+        joined = shape.both(say, _late(item, seen.id, shape))
+        if joined is None:
+            break
+        say, asks = joined, asks or item.asks
+        del rec.unread[item.number]
+        held.append(dataclasses.replace(item, asks=False))
+    if carrier == "last":
+        _put_first(rec, [dataclasses.replace(item, held=(seen.id, now)) for item in held])
+    left = len(rec.readable())
+    bind(rec, seen.id, shape.more(say, left) if left else say)
+    if asks:
+        rec.shown = now
+
+
+def _put_first(rec: Record, items: Sequence[Unread]) -> None:
+    """Put unread replies before those that are there."""
+    behind = list(rec.unread.values())
+    rec.unread.clear()
+    for item in (*items, *behind):
+        _put(rec, item)
 
 
 # ---- how it is kept -------------------------------------------------------------------------------------------------
 
-_HEAD = ("owner", "until", "claims", "turn", "side", "shown", "watermark", "count")
-_SEEN = ("created", "at", "state", "deliveries", "body", "reply", "refused", "owner", "until", "claims")
+_HEAD = ("owner", "until", "claims", "turn", "side", "shown", "watermark", "count", "cancelled")
+_SEEN = ("created", "at", "state", "marks", "body", "reply", "refused", "owner", "until", "claims")
 _STATES = {"checking": "c", "queued": "q", "taken": "t", "fetching": "f", "aside": "a", "done": "d"}
 _NAMES = {letter: state for state, letter in _STATES.items()}
 
@@ -480,6 +716,9 @@ def fields(rec: Record) -> dict[str, str]:
     made.update((f"s{seen.id}", _seen(seen)) for seen in rec.seen.values())
     made.update((f"u{item.number}", _unread(item)) for item in rec.unread.values())
     made.update((f"d{key}", compact([datum.value, datum.expires])) for key, datum in rec.data.items())
+    made.update((f"t{key}", compact(until)) for key, until in rec.told.items())
+    if rec.partial:
+        made["p"] = _partial(rec.partial)
     return made
 
 
@@ -492,9 +731,11 @@ def read(kept: Mapping[str, str]) -> Record:
         rec.journal.append(kept[name])
     seen = [_read_seen(name[1:], json.loads(text)) for name, text in kept.items() if name[0] == "s"]
     rec.seen = {s.id: s for s in sorted(seen, key=lambda s: (s.at, s.created, s.id))}
-    items = sorted((int(name[1:]), json.loads(text)) for name, text in kept.items() if name[0] == "u")
-    rec.unread = {number: Unread(number, *values) for number, values in items}
+    items = sorted((int(name[1:]), text) for name, text in kept.items() if name[0] == "u")
+    rec.unread = {number: _read_unread(number, json.loads(text)) for number, text in items}
     rec.data = {name[1:]: Datum(*json.loads(text)) for name, text in kept.items() if name[0] == "d"}
+    rec.told = {name[1:]: json.loads(text) for name, text in kept.items() if name[0] == "t"}
+    rec.partial = Partial(*json.loads(kept["p"])) if "p" in kept else None
     return rec
 
 
@@ -511,6 +752,8 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
         ("s", before.seen, after.seen, _seen),
         ("u", before.unread, after.unread, _unread),
         ("d", before.data, after.data, lambda datum: compact([datum.value, datum.expires])),
+        ("t", before.told, after.told, compact),
+        ("p", {"": before.partial} if before.partial else {}, {"": after.partial} if after.partial else {}, _partial),
     ):
         old: Mapping[Any, Any] = was
         new: Mapping[Any, Any] = now
@@ -528,6 +771,7 @@ def expires(rec: Record, now: int) -> int | None:
     ends: list[float] = [max((s.at for s in rec.seen.values()), default=now) + LIVES]
     ends += [item.until for item in rec.unread.values()]
     ends += [math.inf if datum.expires is None else datum.expires for datum in rec.data.values()]
+    ends += rec.told.values()
     if rec.standing:
         ends.append((now if rec.shown is None else rec.shown) + rec.standing.timeout + GRACE)
     last = max(ends)
@@ -560,7 +804,7 @@ def _read_head(rec: Record, values: list[Any]) -> None:
 def _seen(seen: Seen) -> str:
     values = [getattr(seen, name) for name in _SEEN]
     values[2] = _STATES[seen.state]
-    defaults = [None, None, None, 0, None, None, False, "", 0, 0]
+    defaults = [None, None, None, "", None, None, False, "", 0, 0]
     while values and values[-1] == defaults[len(values) - 1] and len(values) > 3:
         values.pop()
     return compact(values)
@@ -576,4 +820,16 @@ def _read_seen(id: str, values: list[Any]) -> Seen:
 
 
 def _unread(item: Unread) -> str:
-    return compact([item.message, item.say, item.asks, item.until])
+    values: list[Any] = [item.message, item.say, item.asks, item.until]
+    more = [item.quote, item.held, item.doubtful]
+    return compact(values + more if any(more) else values)
+
+
+def _read_unread(number: int, values: list[Any]) -> Unread:
+    message, say, asks, until, *more = values
+    quote, held, doubtful = more or ("", None, False)
+    return Unread(number, message, say, asks, until, quote, tuple(held) if held else None, doubtful)
+
+
+def _partial(partial: Partial) -> str:
+    return compact([partial.message, partial.text, partial.shown, partial.again])

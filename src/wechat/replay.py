@@ -45,6 +45,7 @@ from .errors import (
     StepFailed,
     StepInterrupted,
     TimedOut,
+    UnknownFormat,
     WentBack,
 )
 from .journal import Entry
@@ -107,6 +108,14 @@ class Script:
     version: int = 1
     #: whether an answer that comes too late meets `TimedOut` (for a while); else the conversation is forgotten at once
     lapses: bool = True
+    #: how it read in earlier versions: their conversations go on there
+    past: Mapping[int, Callable[..., Any]] = dataclasses.field(default_factory=dict)
+
+    def of(self, version: int) -> Callable[..., Any] | None:
+        """The function of that version; None where there is none any more. Raises `UnknownFormat` for one still to come."""
+        if version > self.version:
+            raise UnknownFormat(f"version {version} of the dialog {self.name!r}", found=version, known=self.version)
+        return self.function if version == self.version else self.past.get(version)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +160,7 @@ class Machine:
         self._retold = 0  # answers not understood by the ask it stands at
         self.want: Ask[Any] | Step[Any] | Recall | None = None
         self.streams = False  # whether the step it stands at is said, too
+        self.intent = False  # whether it is on record that the step it stands at is about to begin
         self.said: list[Said] = []
         self.puts: dict[str, tuple[Any, float | None] | None] = {}
         self.again: Again | None = None
@@ -167,7 +177,11 @@ class Machine:
         script = scripts.get(begin.dialog)
         if script is None:
             raise Diverged(f"the dialog {begin.dialog!r}", "no dialog of that name", "registration")
-        self.script = script
+        function = script.of(begin.version)
+        if function is None:
+            expected = f"version {begin.version} of the dialog {begin.dialog!r}"
+            raise Diverged(expected, f"version {script.version}", "registration")
+        self.script, self._function = script, function
         if isinstance(begin, journal.Began):
             self._open(medium.message(begin.payload, begin.message, begin.created, begin.pattern, begin.flags), {})
         else:
@@ -182,6 +196,11 @@ class Machine:
     @property
     def wants_step(self) -> bool:
         return isinstance(self.want, Step)
+
+    @property
+    def version(self) -> int:
+        """That of the code it runs."""
+        return self._begin.version
 
     @property
     def kind(self) -> str:
@@ -233,7 +252,7 @@ class Machine:
 
     def where(self) -> str:
         """The line of the dialog's own code that it stands at, as "file:line"."""
-        code = innermost(self.script.function).__code__
+        code = innermost(self._function).__code__
         file, line = code.co_filename, code.co_firstlineno
         for part in self._parts:
             for frame in _frames(part):
@@ -294,6 +313,12 @@ class Machine:
     def _returned_to(self, entry: journal.Returned) -> None:
         self._interrupt(entry, "a back word", entry.message, WentBack("the user wants the question before"))
 
+    def _intended(self, entry: journal.Intent) -> None:
+        step = self._steps(entry)
+        if not step.function.once or self.intent:
+            self.diverge(f"the intent of {entry.name!r}", f"{step!r}, which needs none")
+        self.intent = True
+
     def _result(self, entry: journal.Result) -> None:
         step = self._steps(entry)
         try:
@@ -335,7 +360,7 @@ class Machine:
             self.diverge(expected, self.stands_at())
         return self.want
 
-    def _steps(self, entry: journal.Result | journal.Failure) -> Step[Any]:
+    def _steps(self, entry: journal.Intent | journal.Result | journal.Failure) -> Step[Any]:
         if not isinstance(self.want, Step) or self.want.name != entry.name:
             self.diverge(f"the step {entry.name!r}", self.stands_at())
         return self.want
@@ -373,7 +398,7 @@ class Machine:
     def _open(self, message: Any, state: Mapping[str, Any]) -> None:
         token = running.set(self)
         try:
-            part = _start(self.script.function, message, state)
+            part = _start(self._function, message, state)
         except Exception as error:  # the call itself: a parameter that `again` did not name
             self._raised(error)
             return
@@ -389,7 +414,7 @@ class Machine:
 
     def _go(self, value: Any, error: BaseException | None = None) -> None:
         """Run the dialog until it stands at something that an entry must answer, or is over."""
-        self.want, self.streams = None, False
+        self.want, self.streams, self.intent = None, False, False
         token = running.set(self)
         commands = 0
         try:
@@ -592,6 +617,7 @@ FEED: dict[type[Any], Callable[[Machine, Any], None]] = {
     journal.Lapsed: Machine._lapsed,
     journal.Stopped: Machine._stopped,
     journal.Returned: Machine._returned_to,
+    journal.Intent: Machine._intended,
     journal.Result: Machine._result,
     journal.Failure: Machine._failure,
     journal.Recalled: Machine._recalled,

@@ -11,7 +11,9 @@ import inspect
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeAlias, TypeVar, overload
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, overload
+
+from typing_extensions import Unpack
 
 from .dialog import Step, StepFunction, innermost
 from .errors import ConfigurationError
@@ -20,6 +22,21 @@ from .replay import Incoming, Script
 F = TypeVar("F", bound=Callable[..., Any])
 Busy: TypeAlias = Literal["tell", "queue"]
 Word: TypeAlias = "str | re.Pattern[str]"
+
+
+class Options(TypedDict, total=False):
+    """What may be said of a route, beside what it takes."""
+
+    #: whether it takes its message even while another dialog waits or runs
+    interrupt: bool
+    #: seconds that an ask of its dialog waits (`math.inf`: for ever; None: as long as the bot says)
+    expire: float | None
+    #: what happens to a message typed before the question was shown: "tell" its sender, or "queue" it
+    busy: Busy
+    #: the dialog's name in journals; else its function's
+    name: str | None
+    #: the dialog's version: higher where it no longer reads the journals of the one before (`Router.version`)
+    version: int
 
 
 def normal(text: str) -> str:
@@ -98,6 +115,8 @@ class Router:
         self.name = name
         self._routes: list[Route] = []
         self._scripts: dict[str, Script] = {}
+        #: of a dialog's function: how it read before, by version
+        self._past: dict[Callable[..., Any], dict[int, Callable[..., Any]]] = {}
 
     # ---- what it says ----
 
@@ -127,8 +146,42 @@ class Router:
     def include(self, *routers: Router) -> None:
         """Take in the routes of other routers, behind what is here already. Raises `ConfigurationError` for one name twice."""
         for router in routers:
+            for of, past in router._past.items():
+                self._past.setdefault(of, {}).update(past)
             for route in router._routes:
                 self._add(route)
+
+    def version(self, of: Callable[..., Any], number: int) -> Callable[[F], F]:
+        """How the dialog `of` read in version `number`: conversations that began with it go on with this function.
+
+        It has no route of its own, and can be registered before `of` or after. Raises `ConfigurationError` for one version
+        twice, one that is not older than the route's, or a function that is no dialog.
+        """
+        _check_version(number)
+
+        def register(function: F) -> F:
+            if mode_of(function, "version") != "dialog":
+                raise ConfigurationError(f"{name_of(function)} is no dialog: only a dialog has a journal to go on with")
+            past = self._past.setdefault(innermost(of), {})
+            if past.setdefault(number, function) != function:
+                raise ConfigurationError(f"version {number} of {name_of(of)} is registered twice")
+            self._renew()
+            return function
+
+        return register
+
+    def _renew(self) -> None:
+        """Give every dialog the versions that are registered of it."""
+        for name, script in self._scripts.items():
+            past = self._past.get(innermost(script.function), {})
+            newest = max(past, default=0)
+            if newest >= script.version:
+                raise ConfigurationError(
+                    f"version {newest} of {name!r} is registered as an earlier one, and its route says "
+                    f"version={script.version}: give the route version={newest + 1}"
+                )
+            self._scripts[name] = dataclasses.replace(script, past=past)
+        self._routes = [dataclasses.replace(route, script=self._scripts[route.script.name]) for route in self._routes]
 
     def _add(self, route: Route) -> None:
         known = self._scripts.get(route.script.name)
@@ -139,9 +192,9 @@ class Router:
             )
         if known is not None:
             route = dataclasses.replace(route, script=_merged(known, route.script))
-            self._routes = [_renewed(other, route.script) for other in self._routes]
         self._scripts[route.script.name] = route.script
         self._routes.append(route)
+        self._renew()
 
     def _register(
         self,
@@ -153,13 +206,15 @@ class Router:
         expire: float | None = None,
         busy: Busy = "tell",
         name: str | None = None,
+        version: int = 1,
     ) -> None:
         if expire is not None and not expire > 0:
             raise ConfigurationError(f"expire={expire!r}: an ask waits a number of seconds above 0; math.inf: for ever")
         if busy not in ("tell", "queue"):
             raise ConfigurationError(f'busy={busy!r}: either "tell" or "queue"')
+        _check_version(version)
         mode = mode_of(function, name)
-        script = Script(name or name_of(function), function, expire, busy)
+        script = Script(name or name_of(function), function, expire, busy, version)
         handler = None if mode == "dialog" else _handler(function, script.name)
         words = tuple(words)
         if words and kind in WORDLESS:
@@ -192,10 +247,7 @@ class Router:
     def text(
         self,
         *words: Word,
-        interrupt: bool = False,
-        expire: float | None = None,
-        busy: Busy = "tell",
-        name: str | None = None,
+        **options: Unpack[Options],
     ) -> Callable[[F], F]: ...
     def text(self, *words: Any, **options: Any) -> Any:
         """Typed text, and what a voice message was recognised as: one of `words`, or where a pattern finds something, or any."""
@@ -207,10 +259,7 @@ class Router:
     def click(
         self,
         *keys: Word,
-        interrupt: bool = False,
-        expire: float | None = None,
-        busy: Busy = "tell",
-        name: str | None = None,
+        **options: Unpack[Options],
     ) -> Callable[[F], F]: ...
     def click(self, *keys: Any, **options: Any) -> Any:
         """A click on the menu, by its key."""
@@ -222,10 +271,7 @@ class Router:
     def scan(
         self,
         *scenes: Word,
-        interrupt: bool = False,
-        expire: float | None = None,
-        busy: Busy = "tell",
-        name: str | None = None,
+        **options: Unpack[Options],
     ) -> Callable[[F], F]: ...
     def scan(self, *scenes: Any, **options: Any) -> Any:
         """The scan of a QR code by somebody who follows already, by its scene."""
@@ -235,27 +281,19 @@ class Router:
         self,
         event: str,
         key: Word | None = None,
-        *,
-        interrupt: bool = False,
-        expire: float | None = None,
-        busy: Busy = "tell",
-        name: str | None = None,
+        **options: Unpack[Options],
     ) -> Callable[[F], F]:
         """Any other event, by its name as WeChat writes it (case does not matter), and its key."""
         if not isinstance(event, str) or not event.strip():
             raise ConfigurationError(f"event={event!r}: the name of an event, as WeChat's page writes it")
-        options = {"interrupt": interrupt, "expire": expire, "busy": busy, "name": name}
-        decorator: Callable[[F], F] = self._decorator(
-            f"event:{event.strip().lower()}", () if key is None else (key,), options
-        )
+        keys = () if key is None else (key,)
+        decorator: Callable[[F], F] = self._decorator(f"event:{event.strip().lower()}", keys, dict(options))
         return decorator
 
     @overload
     def image(self, dialog: F, /) -> F: ...
     @overload
-    def image(
-        self, *, interrupt: bool = False, expire: float | None = None, busy: Busy = "tell", name: str | None = None
-    ) -> Callable[[F], F]: ...
+    def image(self, **options: Unpack[Options]) -> Callable[[F], F]: ...
     def image(self, *dialog: Any, **options: Any) -> Any:
         """A picture."""
         return self._decorator("image", dialog, options)
@@ -263,9 +301,7 @@ class Router:
     @overload
     def voice(self, dialog: F, /) -> F: ...
     @overload
-    def voice(
-        self, *, interrupt: bool = False, expire: float | None = None, busy: Busy = "tell", name: str | None = None
-    ) -> Callable[[F], F]: ...
+    def voice(self, **options: Unpack[Options]) -> Callable[[F], F]: ...
     def voice(self, *dialog: Any, **options: Any) -> Any:
         """A voice message that no word or pattern of a text route takes."""
         return self._decorator("voice", dialog, options)
@@ -273,9 +309,7 @@ class Router:
     @overload
     def video(self, dialog: F, /) -> F: ...
     @overload
-    def video(
-        self, *, interrupt: bool = False, expire: float | None = None, busy: Busy = "tell", name: str | None = None
-    ) -> Callable[[F], F]: ...
+    def video(self, **options: Unpack[Options]) -> Callable[[F], F]: ...
     def video(self, *dialog: Any, **options: Any) -> Any:
         """A video, short or not."""
         return self._decorator("video", dialog, options)
@@ -283,9 +317,7 @@ class Router:
     @overload
     def location(self, dialog: F, /) -> F: ...
     @overload
-    def location(
-        self, *, interrupt: bool = False, expire: float | None = None, busy: Busy = "tell", name: str | None = None
-    ) -> Callable[[F], F]: ...
+    def location(self, **options: Unpack[Options]) -> Callable[[F], F]: ...
     def location(self, *dialog: Any, **options: Any) -> Any:
         """A location that the user sent (not the reports of `event`)."""
         return self._decorator("location", dialog, options)
@@ -293,9 +325,7 @@ class Router:
     @overload
     def link(self, dialog: F, /) -> F: ...
     @overload
-    def link(
-        self, *, interrupt: bool = False, expire: float | None = None, busy: Busy = "tell", name: str | None = None
-    ) -> Callable[[F], F]: ...
+    def link(self, **options: Unpack[Options]) -> Callable[[F], F]: ...
     def link(self, *dialog: Any, **options: Any) -> Any:
         """A link that the user shared."""
         return self._decorator("link", dialog, options)
@@ -303,9 +333,7 @@ class Router:
     @overload
     def subscribe(self, dialog: F, /) -> F: ...
     @overload
-    def subscribe(
-        self, *, interrupt: bool = False, expire: float | None = None, busy: Busy = "tell", name: str | None = None
-    ) -> Callable[[F], F]: ...
+    def subscribe(self, **options: Unpack[Options]) -> Callable[[F], F]: ...
     def subscribe(self, *dialog: Any, **options: Any) -> Any:
         """Somebody follows the account."""
         return self._decorator("event:subscribe", dialog, options)
@@ -313,9 +341,7 @@ class Router:
     @overload
     def unsubscribe(self, dialog: F, /) -> F: ...
     @overload
-    def unsubscribe(
-        self, *, interrupt: bool = False, expire: float | None = None, busy: Busy = "tell", name: str | None = None
-    ) -> Callable[[F], F]: ...
+    def unsubscribe(self, **options: Unpack[Options]) -> Callable[[F], F]: ...
     def unsubscribe(self, *dialog: Any, **options: Any) -> Any:
         """Somebody does so no more; whatever is said, nobody reads it."""
         return self._decorator("event:unsubscribe", dialog, options)
@@ -323,9 +349,7 @@ class Router:
     @overload
     def default(self, dialog: F, /) -> F: ...
     @overload
-    def default(
-        self, *, interrupt: bool = False, expire: float | None = None, busy: Busy = "tell", name: str | None = None
-    ) -> Callable[[F], F]: ...
+    def default(self, **options: Unpack[Options]) -> Callable[[F], F]: ...
     def default(self, *dialog: Any, **options: Any) -> Any:
         """A message (never an event) that no other route takes."""
         return self._decorator("default", dialog, options)
@@ -390,6 +414,11 @@ def _check_parameters(function: Any, rule: str) -> None:
         raise ConfigurationError(f"{name_of(function)}({', '.join(p.name for p in parameters)}): {rule}")
 
 
+def _check_version(number: Any) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ConfigurationError(f"version={number!r}: a whole number, 1 or more")
+
+
 def _function_like(thing: Any) -> bool:
     return not isinstance(thing, str | re.Pattern)
 
@@ -412,9 +441,10 @@ def _merged(one: Script, other: Script) -> Script:
         raise ConfigurationError(
             f"{one.name!r} is registered with expire={one.expire} and with expire={other.expire}: say it once"
         )
+    if 1 not in (one.version, other.version) and one.version != other.version:
+        raise ConfigurationError(
+            f"{one.name!r} is registered with version={one.version} and with version={other.version}: say it once"
+        )
     busy = "queue" if "queue" in (one.busy, other.busy) else "tell"
-    return dataclasses.replace(one, expire=one.expire if other.expire is None else other.expire, busy=busy)
-
-
-def _renewed(route: Route, script: Script) -> Route:
-    return dataclasses.replace(route, script=script) if route.script.name == script.name else route
+    expire = one.expire if other.expire is None else other.expire
+    return dataclasses.replace(one, expire=expire, busy=busy, version=max(one.version, other.version))

@@ -23,8 +23,8 @@ from typing import Any, TypeVar
 
 import anyio.to_thread
 
-from . import turn
-from .attempt import Conduct, Delivery, Turn
+from . import record, turn
+from .attempt import Conduct, Delivery, Turn, Worker
 from .dialog import Step, innermost, running
 from .errors import WeChatError
 from .stores import Patch, Store, wall_clock
@@ -34,6 +34,8 @@ Hooks = Mapping[str, Sequence[Callable[..., Any]]]
 
 #: conversations whose dialog is kept alive between two messages
 HOT = 1_000
+#: seconds that what runs has to come to its end, when the worker goes down
+GRACE = 10.0
 
 
 class _WhileReplaying(logging.Filter):
@@ -112,6 +114,8 @@ class Runtime:
         self._open: dict[tuple[str, str], list[Held]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pid = os.getpid()
+        self.worker = Worker()
+        self.jobs: set[Job] = set()
 
     def now(self) -> int:
         """The store's time."""
@@ -121,10 +125,11 @@ class Runtime:
         """The store has told its time."""
         self._ahead = now - int(self._monotonic() * 1000)
 
-    async def deliver(self, conduct: Conduct, key: str, message: Any) -> Any:
+    async def deliver(self, conduct: Conduct, key: str, message: Any) -> tuple[Any, Delivery]:
         """The reply that this delivery of `message` carries, encoded; None where it has none of its own (too late, superseded)."""
         self._after_fork()
-        held = Held(Delivery(message, self.now()), asyncio.get_running_loop().create_future())
+        delivery = Delivery(message, self.now(), secrets.token_urlsafe(3)[: record.MARK], worker=self.worker)
+        held = Held(delivery, asyncio.get_running_loop().create_future())
         waiting = self._open.setdefault((key, message.id), [])
         waiting.append(held)
         owner = secrets.token_urlsafe(6)
@@ -140,13 +145,23 @@ class Runtime:
             waiting.remove(held)
             if not waiting:
                 self._open.pop((key, message.id), None)
-        return said
+        return said, delivery
 
-    def answer(self, key: str, message: str, say: Any) -> None:
+    async def sent(self, conduct: Conduct, key: str, delivery: Delivery) -> None:
+        """The response to a delivery was written."""
+        await Drive(self, conduct, key).run(turn.sent(delivery, self.now(), self._hot.pop(key, None)))
+
+    async def outside(self, conduct: Conduct, key: str, change: Callable[[record.Record, int], bool]) -> bool:
+        """Change a record from outside of any turn."""
+        self._after_fork()
+        done: bool = await Drive(self, conduct, key).run(turn.outside(change))
+        return done
+
+    def answer(self, key: str, message: str, say: Any, doubt: bool) -> None:
         """A reply is bound: whoever waits for it here has it."""
         for held in self._open.get((key, message), ()):
             if held.delivery.open:
-                held.delivery.open = False
+                held.delivery.open, held.delivery.doubt = False, doubt
                 held.said.set_result(say)
 
     def keep(self, key: str, kept: turn.Keep) -> None:
@@ -160,11 +175,24 @@ class Runtime:
             if old.machine is not None:
                 old.machine.close()
 
-    async def close(self) -> None:
-        """Let turns under way come to their end, and close the store."""
+    async def close(self, grace: float = GRACE) -> None:
+        """Begin nothing more, let what runs come to its end or, after `grace` seconds, hand it over; close the store.
+
+        What cannot be broken off (a step in a thread, one that may run once only) is waited for.
+        """
+        self.worker.stopping = True
+        end = self._monotonic() + grace
         while self._tasks:
-            await asyncio.wait(set(self._tasks))
+            left = end - self._monotonic()
+            done, _ = await asyncio.wait(set(self._tasks), timeout=max(0, left) if self._halting() else None)
+            if not done:
+                for job in self._halting():
+                    job.halt()
         await self.store.close()
+        self.worker = Worker()  # a later delivery is a new beginning
+
+    def _halting(self) -> list[Job]:
+        return [job for job in self.jobs if job.halts]
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         self._spawn(work).add_done_callback(_complain)
@@ -181,6 +209,8 @@ class Runtime:
             self._hot.clear()
             self._open.clear()
             self._tasks.clear()
+            self.jobs.clear()
+            self.worker = Worker()
 
 
 class Held:
@@ -200,7 +230,7 @@ class Drive:
 
     def __init__(self, runtime: Runtime, conduct: Conduct, key: str) -> None:
         self._runtime, self._conduct, self._key = runtime, conduct, key
-        self._job: asyncio.Task[Any] | None = None
+        self._jobs: list[Job] = []  # the last is waited for; a hook may be asked while a step runs
 
     async def run(self, work: turn.Effects) -> Any:
         came: Any = None
@@ -227,30 +257,48 @@ class Drive:
         await self._runtime.store.wait(self._key, effect.until, effect.version)
 
     async def do(self, effect: turn.Do) -> Any:
-        self._job = asyncio.create_task(perform(effect, self._runtime.now))
-        return await self.go_on(None)
+        made: list[str] = []
+        work = perform(effect, self._runtime.now, self._runtime.worker, made)
+        return await self._begun(
+            Job(work, made, halts=not effect.step.function.once and ends_at_once(effect.step)), effect.beat
+        )
 
     async def hook(self, effect: turn.Hook) -> Any:
-        self._job = asyncio.create_task(ask_hooks(self._runtime.hooks, effect.name, effect.args))
-        return await self.go_on(None)
+        job = Job(ask_hooks(self._runtime.hooks, effect.name, effect.args), [], halts=False)
+        return await self._begun(job, turn.HEARTBEAT)
 
-    async def go_on(self, effect: turn.GoOn | None) -> turn.Done | turn.Busy | turn.Lost:
-        assert self._job is not None
-        done, _ = await asyncio.wait({self._job}, timeout=turn.HEARTBEAT / 1000)
+    async def _begun(self, job: Job, beat: int) -> Any:
+        self._jobs.append(job)
+        self._runtime.jobs.add(job)
+        return await self._look(beat)
+
+    async def go_on(self, effect: turn.GoOn) -> Any:
+        return await self._look(effect.beat)
+
+    async def _look(self, beat: int) -> turn.Done | turn.Busy | turn.Lost | turn.Halted:
+        job = self._jobs[-1]
+        done, _ = await asyncio.wait({job.task}, timeout=beat / 1000)
         now = self._runtime.now()
         if not done:
-            return turn.Busy(now)
-        try:
-            value, error = self._job.result()
-        except asyncio.CancelledError as cancelled:  # the step's own; ours is raised by the wait above
-            value, error = None, cancelled
-        return turn.Lost(now) if isinstance(error, LeaseRunsOut) else turn.Done(value, error, now)
+            return turn.Busy(now, "".join(job.made))
+        self._jobs.pop()
+        self._runtime.jobs.discard(job)
+        return job.outcome(now)
+
+    async def leave(self, effect: turn.Leave) -> None:
+        job = self._jobs.pop()
+        self._runtime.jobs.discard(job)
+        job.task.cancel()
+
+    async def nap(self, effect: turn.Nap) -> turn.Busy:
+        await asyncio.sleep(effect.ms / 1000)
+        return turn.Busy(self._runtime.now())
 
     async def spawn(self, effect: turn.Spawn) -> None:
         self._runtime.spawn(Drive(self._runtime, self._conduct, self._key).run(effect.work))
 
     async def answer(self, effect: turn.Answer) -> None:
-        self._runtime.answer(self._key, effect.message, effect.say)
+        self._runtime.answer(self._key, effect.message, effect.say, effect.doubt)
 
     async def keep(self, effect: turn.Keep) -> None:
         self._runtime.keep(self._key, effect)
@@ -266,6 +314,8 @@ CARRY: dict[type[Any], Callable[[Drive, Any], Coroutine[Any, Any, Any]]] = {
     turn.Do: Drive.do,
     turn.Hook: Drive.hook,
     turn.GoOn: Drive.go_on,
+    turn.Leave: Drive.leave,
+    turn.Nap: Drive.nap,
     turn.Spawn: Drive.spawn,
     turn.Answer: Drive.answer,
     turn.Keep: Drive.keep,
@@ -280,28 +330,72 @@ class LeaseRunsOut(Exception):
     """The lease would end before the step could begin."""
 
 
-async def perform(effect: turn.Do, now: Callable[[], int]) -> tuple[Any, BaseException | None]:
-    """Do a step: on the loop if it is asynchronous, else in a worker thread. Gives its value, or the exception it raised."""
+class GoesDown(Exception):
+    """The worker goes down before the step could begin."""
+
+
+class Job:
+    """A step or hook that is being done. `made`: the text so far; `halts`: whether it can be broken off."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any], made: list[str], *, halts: bool) -> None:
+        self.task = asyncio.create_task(work)
+        self.made, self.halts, self._halted = made, halts, False
+
+    def halt(self) -> None:
+        self._halted = True
+        self.task.cancel()
+
+    def outcome(self, now: int) -> turn.Done | turn.Lost | turn.Halted:
+        try:
+            value, error = self.task.result()
+        except asyncio.CancelledError as cancelled:  # ours, or the step's own
+            if self._halted:
+                return turn.Halted(now)
+            value, error = None, cancelled
+        if isinstance(error, LeaseRunsOut):
+            return turn.Lost(now)
+        return turn.Halted(now) if isinstance(error, GoesDown) else turn.Done(value, error, now)
+
+
+def ends_at_once(step: Step[Any]) -> bool:
+    """Whether a step ends when it is cancelled: one in a thread does not."""
+    kind = innermost(step.function.function)
+    return inspect.iscoroutinefunction(kind) or inspect.isasyncgenfunction(kind)
+
+
+async def perform(
+    effect: turn.Do, now: Callable[[], int], worker: Worker, made: list[str]
+) -> tuple[Any, BaseException | None]:
+    """Do a step: on the loop if it is asynchronous, else in a worker thread. Gives its value, or the exception it raised.
+
+    `made` is what a step that makes text has made so far.
+    """
     arguments = dict(effect.step.kwargs)
     if effect.step.function.keyed:
         arguments.setdefault("idempotency_key", effect.key)
 
     def check() -> None:  # the last thing before the step, and in its thread
+        if worker.stopping:
+            raise GoesDown
         if now() >= effect.until:
             raise LeaseRunsOut
 
-    value, error = await caught(invoke(effect.step, arguments, check))
-    if error is not None and not isinstance(error, LeaseRunsOut):  # the dialog sees its text only: here is where it was
+    value, error = await caught(invoke(effect.step, arguments, check, made))
+    if error is not None and not isinstance(
+        error, LeaseRunsOut | GoesDown
+    ):  # the dialog sees its text only: here is where it was
         logging.getLogger("wechat").warning("the step %s failed", effect.step.name, exc_info=error)
     return value, error
 
 
-async def invoke(step: Step[Any], arguments: Mapping[str, Any], check: Callable[[], None]) -> Any:
+async def invoke(step: Step[Any], arguments: Mapping[str, Any], check: Callable[[], None], text: list[str]) -> Any:
     function = step.function.function
     kind = innermost(function)
     if inspect.isasyncgenfunction(kind):
         check()
-        return "".join([piece async for piece in function(*step.args, **arguments)])
+        async for piece in function(*step.args, **arguments):
+            text.append(piece)
+        return "".join(text)
     if inspect.iscoroutinefunction(kind):
         check()
         return await function(*step.args, **arguments)
@@ -309,7 +403,11 @@ async def invoke(step: Step[Any], arguments: Mapping[str, Any], check: Callable[
     def in_thread() -> Any:
         check()
         made = function(*step.args, **arguments)
-        return "".join(made) if inspect.isgeneratorfunction(kind) else made
+        if not inspect.isgeneratorfunction(kind):
+            return made
+        for piece in made:
+            text.append(piece)
+        return "".join(text)
 
     made = await anyio.to_thread.run_sync(in_thread, abandon_on_cancel=True)
     return await made if inspect.isawaitable(made) else made

@@ -17,15 +17,18 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from . import journal, record
-from .attempt import LAST_CHANCE, POISON, Attempt, Conduct, Delivery, Turn, arriving, choose
+from .attempt import POISON, Attempt, Conduct, Delivery, Turn, arriving, choose
 from .dialog import Step
-from .errors import StepFailed, UnknownFormat
+from .errors import StepFailed, StepInterrupted, UnknownFormat
 from .record import Record, Seen
-from .replay import Machine, idempotency_key
+from .replay import Machine, Said, idempotency_key
 from .router import Route
 
 HEARTBEAT = 2_000  #: between two signs of life of a step that runs (ms)
+PIECE = 500  #: between two looks at what a step that streams has made (ms)
+PAUSE = 250  #: before a step is tried again; then twice as long each time, up to a heartbeat (ms)
 GIVE_UP = 5_200  #: so long after its arrival WeChat has hung up a delivery (ms)
+IN_TIME = 4_900  #: a response that was written so soon after the delivery's arrival has reached WeChat (ms)
 
 
 # ---- effects, and what is sent back ---------------------------------------------------------------------------------
@@ -49,16 +52,17 @@ class Write:
 
 @dataclasses.dataclass(frozen=True)
 class Do:
-    """Do a step, unless the lease runs out (`until`) before it begins. Gives `Done`, `Busy` or `Lost`."""
+    """Do a step, unless the lease runs out (`until`) before it begins. Gives `Done`, `Lost`, `Halted`, or after `beat` ms `Busy`."""
 
     step: Step[Any]
     key: str
     until: int
+    beat: int = HEARTBEAT
 
 
 @dataclasses.dataclass(frozen=True)
 class Hook:
-    """Ask the bot's hooks ("before", "after", "on_error"). Gives `Done` or `Busy`."""
+    """Ask the bot's hooks ("before", "after", "on_error"). Gives `Done`, `Halted` or `Busy`."""
 
     name: str
     args: tuple[Any, ...]
@@ -66,7 +70,21 @@ class Hook:
 
 @dataclasses.dataclass(frozen=True)
 class GoOn:
-    """Wait on for what is being done. Gives `Done` or `Busy`."""
+    """Wait on for what is being done. Gives `Done`, `Halted`, or after `beat` ms `Busy`."""
+
+    beat: int = HEARTBEAT
+
+
+@dataclasses.dataclass(frozen=True)
+class Leave:
+    """What is being done is of no interest any more: cancel it where that can be. Gives None."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Nap:
+    """Wait. Gives `Busy`."""
+
+    ms: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,10 +104,14 @@ class Spawn:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A reply is bound: every delivery of that message here can have it. Gives None."""
+    """A reply is bound: every delivery of that message here can have it. Gives None.
+
+    `doubt`: it stays unread until `sent` is told that it has left.
+    """
 
     message: str
     say: Any
+    doubt: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +130,7 @@ class Report:
     turn: Turn
 
 
-Effect: TypeAlias = Load | Write | Do | Hook | GoOn | Wait | Spawn | Answer | Keep | Report
+Effect: TypeAlias = Load | Write | Do | Hook | GoOn | Leave | Nap | Wait | Spawn | Answer | Keep | Report
 Effects: TypeAlias = "Generator[Effect, Any, Any]"
 
 
@@ -140,14 +162,22 @@ class Done:
 
 @dataclasses.dataclass(frozen=True)
 class Busy:
-    """It is still being done: time for a sign of life."""
+    """It is still being done: time for a sign of life. `text`: what a step that streams has made so far."""
 
     now: int
+    text: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Lost:
     """It was not begun, for the lease would run out."""
+
+    now: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Halted:
+    """It was not begun, or it was cancelled and has ended, for this worker goes down."""
 
     now: int
 
@@ -202,9 +232,9 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
         try:
             if not fresh:
                 yield from desk.load()
-            visit = yield from _visit(conduct, delivery, desk, claim, machine, number == 0)
+            visit = yield from _visit(conduct, delivery, desk, claim, machine)
         except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
-            visit, fresh = Visit("unknown"), False
+            visit = Visit("unknown")
         if visit.what == "stale":
             return conduct.voice.sentence("too_late")
         if kept and visit.attempt is None and not visit.beside and desk.rec.journal == kept.record.journal:
@@ -213,6 +243,7 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
         yield from _spawn(conduct, delivery, desk, claim, visit)
         reply = record.answered(desk.rec, desk.now, delivery.message.id)
         if reply is not None or not delivery.open:
+            delivery.doubt = delivery.open and record.in_doubt(desk.rec, delivery.message.id)
             return reply
         fresh = visit.what in ("claimed", "beside")  # what that left behind may be for this very delivery
         if fresh:
@@ -224,6 +255,30 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
             return None
 
 
+def sent(delivery: Delivery, now: int, kept: Keep | None = None) -> Effects:
+    """The response to a delivery was written: in time, what it carries is in doubt no more."""
+    if now > delivery.start + IN_TIME:
+        return
+    desk = Desk(now, kept.version, kept.record) if kept else Desk(now)
+    if kept is None:
+        yield from desk.load()
+
+    def change(rec: Record, now: int) -> bool:
+        record.sent(rec, delivery.message.id)
+        return True
+
+    yield from desk.update(change)
+    if kept is not None and kept.record.journal == desk.rec.journal:
+        yield Keep(desk.version, desk.rec, kept.machine)
+
+
+def outside(change: Callable[[Record, int], bool]) -> Effects:
+    """Change the record from outside of any turn. Gives what `change` gave last."""
+    desk = Desk(0)
+    yield from desk.load()
+    return (yield from desk.update(change))
+
+
 @dataclasses.dataclass(frozen=True)
 class Visit:
     """What came of a delivery's look, on record."""
@@ -233,15 +288,23 @@ class Visit:
     beside: tuple[str, ...] = ()
 
 
-def _visit(
-    conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, machine: Machine | None, first: bool
+def _visit(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, machine: Machine | None) -> Effects:
+    """The delivery looks. Where the dialog is one that only a newer worker knows, it claims nothing."""
+    try:
+        return (yield from _looked(conduct, delivery, desk, owner, machine, not delivery.worker.stopping))
+    except UnknownFormat:
+        return (yield from _looked(conduct, delivery, desk, owner, None, False))
+
+
+def _looked(
+    conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, machine: Machine | None, claims: bool
 ) -> Effects:
     made: list[Visit] = []
     message = delivery.message
 
     def change(rec: Record, now: int) -> bool:
         nonlocal machine
-        record.expire(rec, now)
+        record.settle(rec, now)
         if made and made[0].attempt and made[0].attempt.machine:
             made[0].attempt.machine.close()  # of a write that was refused
         known = rec.seen.get(message.id)
@@ -250,12 +313,12 @@ def _visit(
             return True
         journal = rec.journal
         arrival = arriving(conduct, rec, now, message)
-        found = record.look(rec, now, arrival, owner, first=first)
+        found = record.look(rec, now, arrival, owner, delivery.mark, conduct.voice, claims=claims)
         made[:] = [Visit(found.what)]
         if found.what == "stale":
             return False
         if found.what == "full":
-            record.turn_away(rec, now, arrival, conduct.voice.sentence("too_many"))
+            record.turn_away(rec, now, arrival, conduct.voice.sentence("too_many"), conduct.voice)
         elif found.what == "beside":
             made[:] = [Visit(found.what, beside=(found.message,))]
         elif found.what == "claimed":
@@ -264,7 +327,7 @@ def _visit(
                 None,
             )  # it is fed now, and of no use for a second try
             attempt = Attempt(conduct, delivery, rec, now, hot)
-            attempt.proceed()
+            attempt.proceed(claimed=True)
             made[:] = [Visit(found.what, attempt, tuple(attempt.beside))]
         elif found.what == "wait":
             choose(conduct, delivery, rec, now)
@@ -291,10 +354,11 @@ def _spawn(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, visit: 
 def _next_look(desk: Desk, delivery: Delivery) -> int:
     """When a waiting delivery looks again, if nothing wakes it: at its last chance, or when a lease may be dead."""
     seen = desk.rec.seen.get(delivery.message.id)
-    lease = seen.until if seen and seen.until else desk.rec.until if desk.rec.owner else 0
-    chance = delivery.start + LAST_CHANCE
     times = [delivery.start + GIVE_UP + 100, desk.now + 3_000]
-    times += [t for t in (chance, lease + 1) if t > desk.now]
+    lease = seen.until if seen and seen.until else desk.rec.until if desk.rec.owner else 0
+    doubts = [item.held[1] + record.DOUBT for item in desk.rec.unread.values() if item.held]
+    chance = delivery.chance_at(seen) if seen else None
+    times += [t for t in (chance or 0, *(t + 1 for t in (lease, *doubts))) if t > desk.now]
     return min(times)
 
 
@@ -304,33 +368,62 @@ def _next_look(desk: Desk, delivery: Delivery) -> int:
 def run(conduct: Conduct, delivery: Delivery, version: str, rec: Record, now: int, machine: Machine | None) -> Effects:
     """The turns of one conversation, as long as this worker owns its lease."""
     desk = Desk(now, version, rec)
+    try:
+        yield from _run(conduct, delivery, desk, machine)
+    except UnknownFormat:  # a newer worker has taken over
+        return
+
+
+def _run(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine | None) -> Effects:
     while desk.rec.turn:
-        owner, length = desk.rec.owner, len(desk.rec.journal)
+        lease = Lease(desk.rec.owner, len(desk.rec.journal))
         line, says = None, None
         if machine is None:
             machine = Attempt(conduct, delivery, desk.rec.copy(), desk.now).machine
         if machine is not None and isinstance(machine.want, Step):
-            line = yield from _step(desk, machine, machine.want, owner, length)
-            if line is None:
-                return
+            line = yield from _step(conduct, delivery, desk, machine, machine.want, lease)
         elif machine is not None:
-            says = yield from _hooks(conduct, delivery, desk, machine, owner, length)
-            if says is None:
-                return
-        attempt = yield from _go_on(conduct, delivery, desk, owner, length, machine, line, says)
+            says = yield from _hooks(conduct, delivery, desk, machine, lease)
+        if machine is not None and line is None and says is None and not lease.dropped(desk.rec):
+            return
+        attempt = yield from _go_on(conduct, delivery, desk, lease, machine, line, says)
         if attempt is None:
             return
         machine = attempt.machine
-        yield from _announce(conduct, delivery, desk, owner, attempt)
+        yield from _announce(conduct, delivery, desk, lease, attempt)
     yield Keep(desk.version, desk.rec, machine)
+
+
+@dataclasses.dataclass(frozen=True)
+class Lease:
+    """This worker's right to go on with a turn, and the journal that it goes on with."""
+
+    owner: str
+    length: int
+
+    def holds(self, rec: Record) -> bool:
+        return record.holds(rec, self.owner, self.length)
+
+    def dropped(self, rec: Record) -> bool:
+        """Whether the turn is still this worker's, and cancelled."""
+        return rec.cancelled and self.holds(rec)
+
+    def renew(self, rec: Record, now: int) -> bool:
+        rec.until = now + record.LEASE
+        return self.holds(rec)
+
+    def hand_over(self, rec: Record, now: int) -> bool:
+        if not self.holds(rec):
+            return False
+        record.hand_over(rec)
+        return True
 
 
 def _go_on(
     conduct: Conduct,
     delivery: Delivery,
     desk: Desk,
-    owner: str,
-    length: int,
+    lease: Lease,
     machine: Machine | None,
     line: str | None,
     says: Sequence[Any] | None,
@@ -343,15 +436,16 @@ def _go_on(
         nonlocal hot
         if made and made[0].machine is not None:
             made[0].machine.close()  # of a write that was refused
-        if not record.holds(rec, owner, length):
+        if not lease.holds(rec):
             return False
         attempt, hot = Attempt(conduct, delivery, rec, now, hot), None
         made[:] = [attempt]
-        if line is not None and attempt.machine is not None:
-            record.append(rec, now, [line])
-            attempt.machine.feed(line)
-        if says is not None and attempt.machine is not None:
-            attempt.end(says)
+        if attempt.machine is not None and not rec.cancelled:
+            if line is not None:
+                record.append(rec, now, [line])
+                attempt.machine.feed(line)
+            elif says is not None:
+                attempt.end(says)
         attempt.proceed()
         return True
 
@@ -359,41 +453,137 @@ def _go_on(
     return made[0] if written else None
 
 
-def _announce(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, attempt: Attempt) -> Effects:
+def _announce(conduct: Conduct, delivery: Delivery, desk: Desk, lease: Lease, attempt: Attempt) -> Effects:
     for turn in attempt.reports:
         yield Report(turn)
-        reply = record.answered(desk.rec, desk.now, turn.message.id)
-        if reply is not None:
-            yield Answer(turn.message.id, reply)
+        yield from _tell_here(desk, turn.message.id)
     for message in attempt.beside:
-        yield Spawn(run_beside(conduct, delivery, message, owner.split(":")[0], desk))
+        yield Spawn(run_beside(conduct, delivery, message, lease.owner.split(":")[0], desk))
 
 
-def _step(desk: Desk, machine: Machine, step: Step[Any], owner: str, length: int) -> Effects:
-    """Do the step that the dialog stands at, with signs of life. Gives its entry; None where the lease was lost."""
-
-    def renew(rec: Record, now: int) -> bool:
-        rec.until = now + record.LEASE
-        return record.holds(rec, owner, length)
-
-    while True:
-        came = yield Do(step, machine.key(), desk.rec.until)
-        came = yield from _finished(desk, came, renew)
-        if isinstance(came, Done):
-            return outcome(step, came)
-        if came is None or not (yield from desk.update(renew, wake=False)):
-            return None
+def _tell_here(desk: Desk, message: str) -> Effects:
+    """Whoever waits for a reply on this worker has it at once."""
+    reply = record.answered(desk.rec, desk.now, message)
+    if reply is not None:
+        yield Answer(message, reply, record.in_doubt(desk.rec, message))
 
 
-def _finished(desk: Desk, came: Any, renew: Callable[[Record, int], bool]) -> Effects:
-    """What came of a step or hook, in the end; None where the lease was lost on the way."""
-    while isinstance(came, Busy):
-        desk.now = came.now
-        if not (yield from desk.update(renew, wake=False)):
-            return None
-        came = yield GoOn()
-    desk.now = came.now
-    return came
+def _step(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine, step: Step[Any], lease: Lease) -> Effects:
+    """Do the step that the dialog stands at, with signs of life. Gives its entry; None where it goes on no more."""
+    watch = Watch(desk, lease.renew, lambda: desk.rec.until, lease.dropped)
+    if machine.streams and (conduct.pieces or not conduct.after):
+        watch.shows = _Stream(conduct, delivery, desk, machine, lease)
+    came = yield from watch.do(step, machine.key())
+    if isinstance(came, Halted):
+        yield from desk.update(lease.hand_over)
+    return outcome(step, came) if isinstance(came, Done) else None
+
+
+class _Stream:
+    """What a step that streams has made is on record while it goes on, where the hooks have nothing against it."""
+
+    def __init__(self, conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine, lease: Lease) -> None:
+        self.conduct, self.delivery, self.desk, self.machine, self.lease = conduct, delivery, desk, machine, lease
+
+    def show(self, text: str) -> Effects:
+        """Gives whether the turn goes on."""
+        voice = self.conduct.voice
+        said: Any = voice.join(voice.render([*self.machine.said, Said(text)]))
+        if self.conduct.after:
+            turn = Attempt(self.conduct, self.delivery, self.desk.rec.copy(), self.desk.now, self.machine).summary()
+            came = yield Hook("after", (turn.saying(said),))
+            while isinstance(came, Busy):
+                came = yield GoOn()
+            said = hooked(self.conduct, "after", [said], came)[0] if isinstance(came, Done) and not came.error else None
+
+        def change(rec: Record, now: int) -> bool:
+            if isinstance(said, str):
+                record.stream(rec, said)
+            return self.lease.renew(rec, now)
+
+        return (yield from self.desk.update(change, wake=False))
+
+
+class Watch:
+    """Something is being done outside, under a lease that must not run out meanwhile.
+
+    `renew` gives a sign of life on record, `until` how long the lease lasts, `dropped` whether the result is wanted no more.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        renew: Callable[[Record, int], bool],
+        until: Callable[[], int],
+        dropped: Callable[[Record], bool] = lambda rec: False,
+    ) -> None:
+        self.desk, self.renew, self.until, self.dropped = desk, renew, until, dropped
+        self.shows: _Stream | None = None
+
+    def do(self, step: Step[Any], key: str) -> Effects:
+        """Do a step, as often as it may be tried. Gives `Done` or `Halted`; None where the lease was lost."""
+        pauses = (min(PAUSE << n, HEARTBEAT) for n in range(step.function.retries))
+        while True:
+            came = yield from self.once(step, key)
+            if not isinstance(came, Done) or came.error is None:
+                return came
+            pause = next(pauses, 0)
+            if not pause:
+                return came
+            self.desk.now = (yield Nap(pause)).now
+            if not (yield from self.alive()):
+                return None
+
+    def once(self, step: Step[Any], key: str) -> Effects:
+        """One try, which ends when its time is over."""
+        limit = step.function.timeout
+        while True:
+            end = None if limit is None else self.desk.now + int(limit * 1000)
+            came = yield Do(step, key, self.until(), self.beat(end))
+            came = yield from self.end(came, end)
+            if not isinstance(came, Lost):
+                break
+            if not (yield from self.alive()):
+                return None
+        if step.function.once and isinstance(came, Done) and isinstance(came.error, TookTooLong):
+            return dataclasses.replace(came, error=StepInterrupted(*journal.INTERRUPTED))
+        return came
+
+    def end(self, came: Any, end: int | None = None) -> Effects:
+        """What came of it, in the end; None where the lease was lost on the way."""
+        alive, shown = self.desk.now, ""
+        while isinstance(came, Busy):
+            self.desk.now = came.now
+            if end is not None and came.now >= end:
+                yield Leave()
+                return Done(None, TookTooLong("it took too long"), came.now)
+            goes_on = True
+            if self.shows and came.text != shown:
+                shown, alive = came.text, came.now
+                goes_on = yield from self.shows.show(shown)
+            elif came.now >= alive + HEARTBEAT:
+                alive = came.now
+                goes_on = yield from self.alive()
+            if not goes_on or self.dropped(self.desk.rec):
+                yield Leave()
+                return None
+            came = yield GoOn(self.beat(end))
+        self.desk.now = came.now
+        return came
+
+    def alive(self) -> Effects:
+        """A sign of life. Gives whether it goes on."""
+        written = yield from self.desk.update(self.renew, wake=False)
+        return written and not self.dropped(self.desk.rec)
+
+    def beat(self, end: int | None) -> int:
+        """How long to wait before the next look at it."""
+        beat = PIECE if self.shows else HEARTBEAT
+        return beat if end is None else max(1, min(beat, end - self.desk.now))
+
+
+class TookTooLong(TimeoutError):
+    """A step was not done within its `timeout`."""
 
 
 def outcome(step: Step[Any], done: Done) -> str:
@@ -406,31 +596,34 @@ def outcome(step: Step[Any], done: Done) -> str:
             return journal.encode(journal.Result(done.now, step.name, value))
         except Exception as unfit:
             error = unfit
+    if isinstance(error, StepInterrupted):
+        return journal.encode(journal.interruption(done.now, step.name))
     if isinstance(error, StepFailed):
         return journal.encode(journal.Failure(done.now, step.name, error.type, error.message))
-    return journal.encode(journal.Failure(done.now, step.name, type(error).__name__, str(error)))
+    kind = TimeoutError if isinstance(error, TookTooLong) else type(error)
+    return journal.encode(journal.Failure(done.now, step.name, kind.__name__, str(error)))
 
 
-def _hooks(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine, owner: str, length: int) -> Effects:
-    """What the hooks make of a turn whose text is complete, encoded. None where the lease was lost."""
-
-    def renew(rec: Record, now: int) -> bool:
-        rec.until = now + record.LEASE
-        return record.holds(rec, owner, length)
-
+def _hooks(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine, lease: Lease) -> Effects:
+    """What the hooks make of a turn whose text is complete, encoded. None where it goes on no more."""
     if machine.outcome == "rerouted":
         return conduct.voice.render(machine.said)
     turn = Attempt(conduct, delivery, desk.rec.copy(), desk.now, machine).summary()
-    asked: list[tuple[str, tuple[Any, ...]]] = []
-    if machine.error is not None and conduct.on_error:
-        asked.append(("on_error", (turn.message, machine.error)))
-    if conduct.after:
-        asked.append(("after", ()))
-    says: Sequence[Any] = conduct.voice.render(machine.said)
-    for name, args in asked:
-        came = yield Hook(name, args or (dataclasses.replace(turn, reply=conduct.voice.public(says)),))
-        came = yield from _finished(desk, came, renew)
-        if came is None:
+    watch = Watch(desk, lease.renew, lambda: desk.rec.until, lease.dropped)
+    says = yield from _hooked(conduct, turn, conduct.voice.render(machine.said), watch)
+    if says is None and delivery.worker.stopping:
+        yield from desk.update(lease.hand_over)
+    return says
+
+
+def _hooked(conduct: Conduct, turn: Turn, says: Sequence[Any], watch: Watch) -> Effects:
+    """What the hooks make of what a turn says. None where it goes on no more."""
+    asked = [("on_error", turn.error is not None and conduct.on_error), ("after", conduct.after)]
+    for name in [name for name, wanted in asked if wanted]:
+        over = turn.saying(conduct.voice.public(says))
+        args = (turn.message, turn.error) if name == "on_error" else (over,)
+        came = yield from watch.end((yield Hook(name, args)))
+        if not isinstance(came, Done):
             return None
         yield from _complained(turn, came)
         says = hooked(conduct, name, says, came)
@@ -463,29 +656,54 @@ def run_beside(conduct: Conduct, delivery: Delivery, message: str, owner: str, d
     seen = record.holds_beside(desk.rec, message, owner)
     if seen is None or seen.body is None:
         return
-
-    def renew(rec: Record, now: int) -> bool:
-        held = record.holds_beside(rec, message, owner)
-        if held is not None:
-            record.renew_beside(rec, now, held)
-        return held is not None
-
+    claim = Claim(seen.id, owner)
     received = conduct.voice.message(seen.body[2], seen.id, seen.created)
-    if seen.state == "checking":
-        yield from _check(conduct, delivery, desk, seen, received, renew)
-    else:
-        yield from _handle(conduct, delivery, desk, seen, received, renew)
+    work = _check if seen.state == "checking" else _handle
+    try:
+        yield from work(conduct, delivery, desk, seen, received, claim)
+    except UnknownFormat:  # a newer worker has taken over
+        return
 
 
-def _check(
-    conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message: Any, renew: Callable[[Record, int], bool]
-) -> Effects:
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """This worker's right to run the handler, or the check, of one message."""
+
+    message: str
+    owner: str
+
+    def held(self, rec: Record) -> Seen | None:
+        return record.holds_beside(rec, self.message, self.owner)
+
+    def renew(self, rec: Record, now: int) -> bool:
+        seen = self.held(rec)
+        if seen is not None:
+            record.renew_beside(rec, now, seen)
+        return seen is not None
+
+    def hand_over(self, rec: Record, now: int) -> bool:
+        seen = self.held(rec)
+        if seen is not None:
+            record.hand_over_beside(rec, seen)
+        return seen is not None
+
+    def watch(self, desk: Desk) -> Watch:
+        def until() -> int:
+            seen = self.held(desk.rec)
+            return seen.until if seen else 0
+
+        return Watch(desk, self.renew, until)
+
+
+def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message: Any, claim: Claim) -> Effects:
     """Its verdict gives the message its state."""
-    came = Done(None, None, desk.now)
+    came: Any = Done(None, None, desk.now)
     poisoned = seen.claims > POISON
     if not poisoned:
-        came = yield from _finished(desk, (yield Hook("before", (message,))), renew)
-    if came is None:
+        came = yield from claim.watch(desk).end((yield Hook("before", (message,))))
+    if isinstance(came, Halted):
+        yield from desk.update(claim.hand_over)
+    if not isinstance(came, Done):
         return
     says = [conduct.voice.sentence("failed")] if poisoned else hooked(conduct, "before", [], came)
     if poisoned or came.error is not None:
@@ -493,56 +711,61 @@ def _check(
         yield Report(Turn(message, conduct.voice.public(says), "before", outcome, 0, seen.deliveries, came.error))
 
     def change(rec: Record, now: int) -> bool:
-        held = record.holds_beside(rec, seen.id, seen.owner)
+        held = claim.held(rec)
         if held is None:
             return False
         arrival = arriving(conduct, rec, now, message, checked=True)
         crowded = arrival.state == "queued" and record.crowded(rec, now)
         verdict = [conduct.voice.sentence("too_many")] if crowded and not says else says
         if verdict:
-            record.finish_beside(rec, now, held, verdict, delivery.carries(seen.id, now), conduct.voice)
+            quote = conduct.voice.quote(message)
+            record.finish_beside(rec, now, held, verdict, delivery.carrier(held, now), conduct.voice, quote)
         else:
-            record.admit(rec, held, arrival)
+            record.admit(rec, now, held, arrival, conduct.voice)
         return True
 
     yield from desk.update(change)
-    reply = record.answered(desk.rec, desk.now, seen.id)
-    if reply is not None:
-        yield Answer(seen.id, reply)
+    yield from _tell_here(desk, seen.id)
 
 
-def _handle(
-    conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message: Any, renew: Callable[[Record, int], bool]
-) -> Effects:
+def _handle(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message: Any, claim: Claim) -> Effects:
     """Its result is its reply, so there is nothing to replay."""
     assert seen.body is not None
     ref = seen.body[1]
     route = conduct.router.named(*ref) if ref else None
     came: Any = Done(None, None, desk.now)
+    watch = claim.watch(desk)
+    if route is not None and route.pattern is not None:
+        message = conduct.voice.message(seen.body[2], seen.id, seen.created, route.pattern_text, route.flags)
     if route is not None and seen.claims <= POISON:
-        if route.pattern is not None:
-            message = conduct.voice.message(seen.body[2], seen.id, seen.created, route.pattern_text, route.flags)
-        key = idempotency_key(conduct.voice.party, seen.id, seen.id, 0)
-        came = yield from _finished(desk, (yield Do(route.step(message), key, seen.until)), renew)
-    if not isinstance(came, Done):
-        return
-    turn, says = handled(conduct, seen, message, route, came)
-    says = yield from _hooks_beside(conduct, desk, turn, says, renew)
+        came = yield from _handling(conduct, seen, route.step(message), watch)
+    says = None
+    if isinstance(came, Done):
+        turn, says = handled(conduct, seen, message, route, came)
+        says = yield from _hooked(conduct, turn, says, watch)
     if says is None:
+        if delivery.worker.stopping:
+            yield from desk.update(claim.hand_over)
         return
 
     def change(rec: Record, now: int) -> bool:
-        held = record.holds_beside(rec, seen.id, seen.owner)
+        held = claim.held(rec)
         if held is not None:
-            record.finish_beside(rec, now, held, says, delivery.carries(seen.id, now), conduct.voice)
+            quote = conduct.voice.quote(message)
+            record.finish_beside(rec, now, held, says, delivery.carrier(held, now), conduct.voice, quote)
         return held is not None
 
     if (yield from desk.update(change)):
         yield Report(turn)
         yield Keep(desk.version, desk.rec, None)
-        reply = record.answered(desk.rec, desk.now, seen.id)
-        if reply is not None:
-            yield Answer(seen.id, reply)
+        yield from _tell_here(desk, seen.id)
+
+
+def _handling(conduct: Conduct, seen: Seen, step: Step[Any], watch: Watch) -> Effects:
+    """The claim of a step that may run once only is its intent: where there was one before, nobody knows how far it came."""
+    if step.function.once and seen.claims > 1:
+        return Done(None, StepInterrupted(*journal.INTERRUPTED), watch.desk.now)
+    return (yield from watch.do(step, idempotency_key(conduct.voice.party, seen.id, seen.id, 0)))
 
 
 def handled(conduct: Conduct, seen: Seen, message: Any, route: Route | None, came: Done) -> tuple[Turn, Sequence[Any]]:
@@ -562,22 +785,3 @@ def handled(conduct: Conduct, seen: Seen, message: Any, route: Route | None, cam
     name = route.script.name if route else ""
     seconds = (came.now - seen.at) / 1000
     return Turn(message, conduct.voice.public(says), name, outcome, seconds, seen.deliveries, error), says
-
-
-def _hooks_beside(
-    conduct: Conduct, desk: Desk, turn: Turn, says: Sequence[Any], renew: Callable[[Record, int], bool]
-) -> Effects:
-    if turn.error is not None and conduct.on_error:
-        came = yield from _finished(desk, (yield Hook("on_error", (turn.message, turn.error))), renew)
-        if came is None:
-            return None
-        yield from _complained(turn, came)
-        says = hooked(conduct, "on_error", says, came)
-    if conduct.after:
-        seen = dataclasses.replace(turn, reply=conduct.voice.public(says))
-        came = yield from _finished(desk, (yield Hook("after", (seen,))), renew)
-        if came is None:
-            return None
-        yield from _complained(turn, came)
-        says = hooked(conduct, "after", says, came)
-    return says

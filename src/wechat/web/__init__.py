@@ -17,7 +17,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
@@ -51,6 +51,8 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    #: to be called when all of it was written; None: nobody wants to know
+    sent: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 class Settings(Protocol):
@@ -74,14 +76,34 @@ class Settings(Protocol):
     def timezone(self) -> tzinfo: ...
 
 
+class Carried(Protocol):
+    """What a delivery is answered with."""
+
+    @property
+    def reply(self) -> reply.Reply | None:
+        """None: ``success``."""
+
+    @property
+    def sent(self) -> Callable[[], Coroutine[Any, Any, None]] | None:
+        """To be called when the response was written; None: nobody wants to know."""
+
+
+@dataclass(frozen=True)
+class Apology:
+    """What is said where the bot cannot say anything."""
+
+    reply: reply.Reply
+    sent: None = None
+
+
 class Answers(Protocol):
     """Whatever answers messages: a `Bot`."""
 
     @property
     def settings(self) -> Settings: ...
 
-    async def deliver(self, message: receive.Message) -> reply.Reply | None:
-        """The reply to this delivery; None: none. From any event loop."""
+    async def carry(self, message: receive.Message) -> Carried:
+        """What answers this delivery. From any event loop."""
 
     def wait(self, work: Coroutine[Any, Any, T], /) -> T:
         """Run `work` from synchronous code, and give what it gives."""
@@ -155,8 +177,11 @@ async def _check(bot: Answers, request: Request) -> Response:
 async def _push(bot: Answers, request: Request) -> Response:
     body, cipher = _opened(bot.settings, request)
     message = receive.parse(body, bot.settings.timezone)
-    said = await _said(bot, message)
-    return _success() if said is None else _reply(said, message, cipher, receive.is_json(body))
+    carried = await _carried(bot, message)
+    if carried.reply is None:
+        return _success()
+    response = _reply(carried.reply, message, cipher, receive.is_json(body))
+    return replace(response, sent=carried.sent)
 
 
 async def _refuse(bot: Answers, request: Request) -> Response:
@@ -212,15 +237,24 @@ def _open(cipher: crypto.Cipher, encrypted: str, given: Mapping[str, str]) -> by
 # ---- what goes back -------------------------------------------------------------------------------------------------
 
 
-async def _said(bot: Answers, message: receive.Message) -> reply.Reply | None:
+async def _carried(bot: Answers, message: receive.Message) -> Carried:
     """The bot's reply; where it cannot give one, the apology (rule 3)."""
     try:
-        return await bot.deliver(message)
+        return await bot.carry(message)
     except ProtocolError:
         raise
     except Exception as error:
         _log.exception("a message to %s could not be answered: %s", message.account, type(error).__name__)
-        return reply.Text(_texts(bot.settings, message).failed)
+        return Apology(reply.Text(_texts(bot.settings, message).failed))
+
+
+async def written(response: Response) -> None:
+    """Whoever wrote a response says so. Raises nothing."""
+    try:
+        if response.sent is not None:
+            await response.sent()
+    except Exception:  # the user may be told once more; nothing is lost
+        _log.exception("a reply was sent, and it could not be put on record")
 
 
 def _texts(settings: Settings, message: receive.Message) -> Texts:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from . import MOST, Answers, Bots, Request, Response, not_found, paths, query, respond
+from . import MOST, Answers, Bots, Request, Response, not_found, paths, query, respond, written
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -30,10 +30,12 @@ class App:
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         bot = self.bots.get(scope["path"].removeprefix(scope.get("root_path", "")))
-        if bot is None:
-            return await _send(not_found(), send)
-        body = await _body(receive)
-        return None if body is None else await _send(await respond(bot, _request(scope, body)), send)
+        body = b"" if bot is None else await _body(receive)
+        if body is None:  # the client is gone
+            return
+        response = not_found() if bot is None else await respond(bot, _request(scope, body))
+        await _send(response, send)
+        await written(response)
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()

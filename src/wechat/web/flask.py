@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from flask import request
+from flask import Response, request
 
-from . import METHODS, Answers, Request, drawn, query, respond
+from . import METHODS, Answers, Request, drawn, query, respond, written
 
 
 @dataclass(frozen=True)
@@ -20,12 +19,15 @@ class View:
     methods: ClassVar[tuple[str, ...]] = tuple(METHODS)
     provide_automatic_options: ClassVar[bool] = False
 
-    def __call__(self) -> tuple[bytes, int, Mapping[str, str]]:
+    def __call__(self) -> Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         given = query(request.query_string.decode("latin-1"))
         came = Request(request.method, given, headers, drawn(request.stream.read))
         response = self.bot.wait(respond(self.bot, came))
-        return response.body, response.status, response.headers
+        made = Response(response.body, response.status, response.headers)
+        if response.sent is not None:
+            made.call_on_close(lambda: self.bot.wait(written(response)))
+        return made
 
 
 def view(bot: Answers) -> View:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from . import MOST, Bots, Request, drawn, not_found, paths, query, respond
+from . import MOST, Answers, Bots, Request, Response, drawn, not_found, paths, query, respond, written
 
 # as in `wsgiref.types`, which is there from 3.11 on
 Environ: TypeAlias = dict[str, Any]
@@ -22,9 +22,22 @@ def app(bot: Bots, /, *, path: str = "/wechat") -> App:
         found = bots.get(_text(environ.get("PATH_INFO", "")))
         response = not_found() if found is None else found.wait(respond(found, _request(environ)))
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", list(response.headers.items()))
-        return [response.body]
+        if found is None or response.sent is None:
+            return [response.body]
+        return _Body(found, response)
 
     return serve
+
+
+class _Body(list[bytes]):
+    """A server closes what it has written."""
+
+    def __init__(self, bot: Answers, response: Response) -> None:
+        super().__init__([response.body])
+        self._bot, self._response = bot, response
+
+    def close(self) -> None:
+        self._bot.wait(written(self._response))
 
 
 def _request(environ: Environ) -> Request:
