@@ -22,7 +22,7 @@ LAYERS = {
     "errors": "errors",
     "core": "dialog prompts journal replay router record turn attempt",
     "protocol": "receive reply crypto texts",
-    "meeting": "stores lint medium msg module api",
+    "meeting": "stores lint medium msg module user api",
     "runtime": "runtime",
     "bot": "bot",
     "web": "web testing cli.serve",

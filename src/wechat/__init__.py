@@ -65,3 +65,4 @@ from .runtime import log as log
 from .texts import CHINESE as CHINESE
 from .texts import ENGLISH as ENGLISH
 from .texts import Texts as Texts
+from .user import User as User

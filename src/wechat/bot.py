@@ -24,11 +24,13 @@ from .crypto import Cipher
 from .errors import BadMessage, ConfigurationError, Reroute, StoreError
 from .medium import Medium
 from .receive import Message
+from .record import Record, settle
 from .reply import TO_A_MESSAGE, TO_AN_EVENT, Reply, Say, decode
 from .router import Route, Router, normal
 from .runtime import Home, Runtime
-from .stores import Store
+from .stores import Patch, Store
 from .texts import CHINESE, Texts
+from .user import Change, User
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,6 +38,8 @@ Speaks: TypeAlias = "Texts | Callable[[Message], Texts]"
 
 #: the store of a bot that names none: a file in the working folder
 DEFAULT_STORE = "sqlite:///wechat-dialog.db"
+#: under which the store keeps whose pushes come, where nobody said it
+ACCOUNT_KEY = "wechat-dialog:account"
 
 _log = logging.getLogger("wechat")
 
@@ -212,6 +216,7 @@ class Bot(Router):
         self._home = Home()
         self._runtime = Runtime(_store(store), self._hooks, self._report)
         self._delivered = False
+        self._told_account = False  # whether the store knows whose pushes come
 
     @classmethod
     def from_module(cls, module: ModuleType, **settings: Any) -> Self:
@@ -291,6 +296,9 @@ class Bot(Router):
             if not self._named_store:
                 _log.info("conversations are kept in %r (default; set store= or WECHAT_STORE)", self._runtime.store)
         conduct = self.conduct(message)
+        if not self._told_account and not self.settings.account and "%(account)s" in self._key:
+            self._told_account = True
+            self._runtime.spawn(self._keep_account(message.account))
         key = self.key(message.account, message.openid)
         said, delivery = await self._runtime.deliver(conduct, key, message)
         if said is None:  # nothing of its own: WeChat asks again, or has hung up
@@ -298,7 +306,7 @@ class Bot(Router):
         reply = None if said == "" else decode(said)
         if not delivery.doubt:
             return Carried(reply)
-        return Carried(reply, lambda: self._home.call(self._runtime.sent(conduct, key, delivery)))
+        return Carried(reply, lambda: self._home.call(self._runtime.sent(key, delivery)))
 
     def key(self, account: str, openid: str) -> str:
         """Under which everything of one user is kept."""
@@ -322,6 +330,62 @@ class Bot(Router):
             on_error=bool(self._hooks["on_error"]),
             pieces=self._pieces,
         )
+
+    def user(self, openid: str, *, account: str | None = None) -> User:
+        """A user of this bot, from outside a dialog: their data, their conversation, and a way to tell them something.
+
+        `account`: where one bot serves several; else the bot's, or the one whose push came first.
+        """
+        if not isinstance(openid, str) or not openid:
+            raise ConfigurationError(f"openid={openid!r}: the openid of a user, as in message.openid")
+        return User(
+            openid,
+            lambda change: self._home.call(self._change(openid, account, change)),
+            lambda: self._home.call(self._erase(openid, account)),
+        )
+
+    async def _change(self, openid: str, account: str | None, change: Change) -> None:
+        voice = await self._voice(openid, account)
+
+        def changed(rec: Record, now: int) -> bool:
+            settle(rec, now)
+            change(rec, now, voice)
+            return True
+
+        await self._runtime.outside(self.key(voice.account, openid), changed)
+
+    async def _erase(self, openid: str, account: str | None) -> None:
+        voice = await self._voice(openid, account)
+        await self._runtime.erase(self.key(voice.account, openid))
+
+    async def _voice(self, openid: str, account: str | None) -> Medium:
+        given = self.settings
+        texts = given.texts if isinstance(given.texts, Texts) else CHINESE
+        named = account or given.account or await self._first_account()
+        return Medium(named, openid, texts, given.timezone, given.fetch[0] if given.fetch else "")
+
+    async def _first_account(self) -> str:
+        """The account whose push came first; "" where the keys of records do not name one."""
+        if "%(account)s" not in self._key:
+            return ""
+        loaded = await self._runtime.store.load(ACCOUNT_KEY)
+        if "account" not in loaded.fields:
+            raise ConfigurationError(
+                "account (argument account=, variable WECHAT_ACCOUNT) is needed: no push has told it yet; "
+                "user(openid, account=…) names it, too"
+            )
+        return loaded.fields["account"]
+
+    async def _keep_account(self, account: str) -> None:
+        """The first push tells whose account this is: `user` need not be told."""
+        try:
+            loaded = await self._runtime.store.load(ACCOUNT_KEY)
+            if not loaded.version:
+                patch = Patch(secrets.token_urlsafe(9), {"account": account})
+                await self._runtime.store.patch(ACCOUNT_KEY, "", patch)  # refused: another worker was first
+        except StoreError:
+            self._told_account = False  # the next push tells it
+            raise
 
     def _report(self, turn: Turn) -> None:
         """One line a turn; never what people wrote, unless the bot says so."""

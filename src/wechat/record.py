@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from .errors import UnknownFormat
-from .journal import Intent, compact, decode
+from .journal import Afresh, Began, Intent, compact, decode
 
 #: the newest format of a record that this version writes and reads
 FORMAT = 1
@@ -549,6 +549,15 @@ def keep_data(rec: Record, now: int, puts: Mapping[str, tuple[Any, float | None]
             rec.data.pop(key, None)
         else:
             rec.data[key] = Datum(value[0], None if value[1] is None else now + int(value[1] * 1000))
+
+
+def dialog_name(rec: Record) -> str | None:
+    """The dialog that waits, or that runs where none does."""
+    if not rec.journal:
+        return None
+    begin = decode(rec.journal[0])
+    assert isinstance(begin, Began | Afresh)
+    return begin.dialog
 
 
 def found(rec: Record, now: int, key: str) -> Datum | None:

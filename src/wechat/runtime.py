@@ -134,7 +134,7 @@ class Runtime:
         waiting.append(held)
         owner = secrets.token_urlsafe(6)
         work = turn.deliver(conduct, held.delivery, owner, self.now(), self._hot.pop(key, None))
-        task = self._spawn(Drive(self, conduct, key).run(work))
+        task = self._spawn(Drive(self, key).run(work))
         try:  # whoever hangs up ends this wait, and not the turn
             await asyncio.wait({task, held.said}, return_when=asyncio.FIRST_COMPLETED)
             said = held.said.result() if held.said.done() else task.result()
@@ -147,15 +147,18 @@ class Runtime:
                 self._open.pop((key, message.id), None)
         return said, delivery
 
-    async def sent(self, conduct: Conduct, key: str, delivery: Delivery) -> None:
+    async def sent(self, key: str, delivery: Delivery) -> None:
         """The response to a delivery was written."""
-        await Drive(self, conduct, key).run(turn.sent(delivery, self.now(), self._hot.pop(key, None)))
+        await Drive(self, key).run(turn.sent(delivery, self.now(), self._hot.pop(key, None)))
 
-    async def outside(self, conduct: Conduct, key: str, change: Callable[[record.Record, int], bool]) -> bool:
+    async def outside(self, key: str, change: Callable[[record.Record, int], bool]) -> None:
         """Change a record from outside of any turn."""
         self._after_fork()
-        done: bool = await Drive(self, conduct, key).run(turn.outside(change))
-        return done
+        await Drive(self, key).run(turn.outside(change))
+
+    async def erase(self, key: str) -> None:
+        self._hot.pop(key, None)
+        await self.store.erase(key)
 
     def answer(self, key: str, message: str, say: Any, doubt: bool) -> None:
         """A reply is bound: whoever waits for it here has it."""
@@ -228,8 +231,8 @@ def _complain(task: asyncio.Task[Any]) -> None:
 class Drive:
     """One generator of effects, driven to its end."""
 
-    def __init__(self, runtime: Runtime, conduct: Conduct, key: str) -> None:
-        self._runtime, self._conduct, self._key = runtime, conduct, key
+    def __init__(self, runtime: Runtime, key: str) -> None:
+        self._runtime, self._key = runtime, key
         self._jobs: list[Job] = []  # the last is waited for; a hook may be asked while a step runs
 
     async def run(self, work: turn.Effects) -> Any:
@@ -295,7 +298,7 @@ class Drive:
         return turn.Busy(self._runtime.now())
 
     async def spawn(self, effect: turn.Spawn) -> None:
-        self._runtime.spawn(Drive(self._runtime, self._conduct, self._key).run(effect.work))
+        self._runtime.spawn(Drive(self._runtime, self._key).run(effect.work))
 
     async def answer(self, effect: turn.Answer) -> None:
         self._runtime.answer(self._key, effect.message, effect.say, effect.doubt)
