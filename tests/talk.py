@@ -37,12 +37,23 @@ class Crash(Exception):
     """The worker is no more."""
 
 
+class Host:
+    """One worker: what it knows of conversations, and the pushes that wait there."""
+
+    def __init__(self) -> None:
+        self.worker = Worker()
+        self.hot: dict[str, turn.Keep] = {}
+        self.listening: list[Push] = []
+        self.stalls = False  # it lives, and does nothing
+
+
 @dataclasses.dataclass
 class Work:
     """One generator of effects under way."""
 
     key: str
     generator: turn.Effects
+    host: Host
     until: int = 0  # when it goes on
     job: tuple[Any, int, int] | None = None  # what it does, since when, and when that is done
     naps: bool = False
@@ -50,8 +61,26 @@ class Work:
     value: Any = None
 
 
+@dataclasses.dataclass
+class Push:
+    """One push under way."""
+
+    work: Work
+    delivery: Delivery
+    bound: list[Any] = dataclasses.field(default_factory=list)
+
+    @property
+    def over(self) -> bool:
+        return self.work.done or not self.delivery.open
+
+    @property
+    def said(self) -> Any:
+        """What it is answered with, encoded; None where it has nothing of its own."""
+        return self.work.value if self.work.value is not None or not self.bound else self.bound[0]
+
+
 class World:
-    """A store, a clock, and one worker that can die."""
+    """A store, a clock, and workers that can die: what is begun is begun `at` one of them."""
 
     def __init__(self, bot: Bot, now: int = START) -> None:
         self.bot, self.now = bot, now
@@ -63,35 +92,56 @@ class World:
         self.crash_before: Callable[[turn.Effect], bool] = lambda effect: False
         self.after_write: Callable[[record.Record], None] = lambda rec: None
         self.loses_replies = False  # on their way out
-        self.revive()
-
-    def revive(self) -> None:
-        """A new worker, that knows nothing but what is on record."""
-        self.worker = Worker()
+        self.hosts: dict[str, Host] = {}
+        self.at = "a"
+        self.pushes = 0
         self.works: list[Work] = []
         self.ready: deque[tuple[Work, Any]] = deque()
-        self.hot: dict[str, turn.Keep] = {}
-        self.listening: list[tuple[str, Delivery, list[Any]]] = []
+
+    @property
+    def host(self) -> Host:
+        return self.hosts.setdefault(self.at, Host())
+
+    @property
+    def worker(self) -> Worker:
+        return self.host.worker
+
+    @property
+    def hot(self) -> dict[str, turn.Keep]:
+        return self.host.hot
+
+    def revive(self) -> None:
+        """A new worker in its place, that knows nothing but what is on record."""
+        dead, self.hosts[self.at] = self.host, Host()
+        self.works = [work for work in self.works if work.host is not dead]
+        self.ready = deque(item for item in self.ready if item[0].host is not dead)
 
     def deliver(self, message: Message, *, patience: int = 5_200) -> Any:
         """One push; gives the encoded reply, None where there is none of its own."""
-        key = self.bot.key(message.account, message.openid)
-        self.marks = getattr(self, "marks", 0) + 1
-        delivery, bound = Delivery(message, self.now, f"{self.marks:02d}"[-2:], worker=self.worker), []
-        self.listening.append((key, delivery, bound))
-        self.owner = getattr(self, "owner", 0) + 1
-        generator = turn.deliver(
-            self.bot.conduct(message), delivery, f"w{self.owner}", self.now, self.hot.pop(key, None)
-        )
-        work = self.spawn(key, generator)
         end = self.now + patience + 200
-        self.run(lambda: work.done or not delivery.open or self.now > end)
-        answered = work.value if work.value is not None or not bound else bound[0]
-        delivery.open = False
-        self.listening = [item for item in self.listening if item[1] is not delivery]
-        self.run(lambda: work.done)
-        if delivery.doubt and not self.loses_replies:
-            work = self.spawn(key, turn.sent(delivery, self.now, self.hot.pop(key, None)))
+        push = self.push(message)
+        self.run(lambda: push.over or self.now > end)
+        return self.answered(push)
+
+    def push(self, message: Message) -> Push:
+        """One push, for whose answer nobody waits yet."""
+        key = self.bot.key(message.account, message.openid)
+        self.pushes += 1
+        delivery = Delivery(message, self.now, f"{self.pushes:02d}"[-2:], worker=self.worker)
+        generator = turn.deliver(
+            self.bot.conduct(message), delivery, f"w{self.pushes}", self.now, self.hot.pop(key, None)
+        )
+        push = Push(self.spawn(key, generator), delivery)
+        self.host.listening.append(push)
+        return push
+
+    def answered(self, push: Push) -> Any:
+        """The push is over, with whatever it has."""
+        answered, push.delivery.open = push.said, False
+        push.work.host.listening.remove(push)
+        self.run(lambda: push.work.done)
+        if push.delivery.doubt and not self.loses_replies:
+            work = self.spawn(push.work.key, turn.sent(push.delivery, self.now, self.hot.pop(push.work.key, None)))
             self.run(lambda: work.done)
         return None if self.loses_replies else answered
 
@@ -100,19 +150,27 @@ class World:
         end = self.now + ms
         self.run(lambda: not self.works or self.now >= end)
 
+    def elapse(self, ms: int) -> None:
+        """Let so much time go by, and what is under way go on."""
+        self.run(lambda: False, self.now + ms)
+
     def spawn(self, key: str, generator: turn.Effects) -> Work:
-        work = Work(key, generator)
+        work = Work(key, generator, self.host)
         self.works.append(work)
         self.ready.append((work, None))
         return work
 
-    def run(self, over: Callable[[], bool]) -> None:
+    def run(self, over: Callable[[], bool], end: int | None = None) -> None:
+        """Until it is over, nothing is left to do, or (the clock stands there then) it is `end`."""
         while True:
             while self.ready:
                 self.step(*self.ready.popleft())
-            if over() or not self.works:
+            if over():
                 return
-            work = min(self.works, key=lambda work: work.until)
+            work = min((work for work in self.works if not work.host.stalls), key=lambda work: work.until, default=None)
+            if work is None or (end is not None and work.until > end):
+                self.now = self.now if end is None else max(self.now, end)
+                return
             self.now = max(self.now, work.until)
             self.ready.append((work, self.came(work) if work.job else None))
 
@@ -159,7 +217,7 @@ class World:
         return turn.Written(f"v{self.writes}", self.now)
 
     def do(self, work: Work, effect: turn.Do) -> Any:
-        if self.worker.stopping:
+        if work.host.worker.stopping:
             return turn.Halted(self.now)
         if self.now >= effect.until:
             return turn.Lost(self.now)
@@ -215,22 +273,23 @@ class World:
         return ...
 
     def answer(self, work: Work, effect: turn.Answer) -> None:
-        for key, delivery, bound in self.listening:
-            if key == work.key and delivery.message.id == effect.message and delivery.open:
-                bound.append(effect.say)
+        for push in work.host.listening:
+            delivery = push.delivery
+            if push.work.key == work.key and delivery.message.id == effect.message and delivery.open:
+                push.bound.append(effect.say)
                 delivery.open, delivery.doubt = False, effect.doubt
                 for other in self.works:
                     if other.job is None:
                         other.until = min(other.until, self.now)
 
     def keep(self, work: Work, effect: turn.Keep) -> None:
-        self.hot[work.key] = effect
+        work.host.hot[work.key] = effect
 
     def report(self, work: Work, effect: turn.Report) -> None:
         self.turns.append(effect.turn)
 
     def start(self, work: Work, effect: turn.Spawn) -> None:
-        self.spawn(work.key, effect.work)
+        self.spawn(work.key, effect.work).host = work.host
 
 
 CARRY: dict[type[Any], Callable[[World, Work, Any], Any]] = {
@@ -259,6 +318,14 @@ def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return asyncio.run(made) if inspect.iscoroutine(made) else made
 
 
+def shown(said: Any) -> Any:
+    """What the user sees of an encoded reply: of a text its words, another as itself, None for silence, … for none."""
+    if said is None:
+        return "…"
+    what = None if said == "" else reply.decode(said)
+    return reply.visible(what.text) if isinstance(what, reply.Text) else what
+
+
 async def _joined(pieces: Any) -> str:
     return "".join([piece async for piece in pieces])
 
@@ -281,11 +348,9 @@ class Chat:
         """What WeChat shows for a message that is pushed once: text as the user sees it, another reply as itself, None for silence."""
         self.last = message
         said = self.world.deliver(message)
-        if said is None:
-            return "…"
-        shown = None if said == "" else reply.decode(said)
-        self.world.now += 1_000  # people take a while to read
-        return reply.visible(shown.text) if isinstance(shown, reply.Text) else shown
+        if said is not None:
+            self.world.now += 1_000  # people take a while to read
+        return shown(said)
 
     def again(self) -> Any:
         """The last message is pushed once more."""
