@@ -210,6 +210,7 @@ class World:
         dropped = {name: value for name, value in fields.items() if name not in set(effect.drop)}
         self.kept[work.key] = (f"v{self.writes}", {**dropped, **effect.put}, effect.expires)
         self.after_write(record.read(self.kept[work.key][1]))
+        self.turns += effect.turns
         if effect.wake:
             for other in self.works:
                 if other.key == work.key and other is not work and other.job is None and other.until > self.now:

@@ -254,7 +254,11 @@ class Drive:
         patch = Patch(version, effect.put, effect.drop, effect.expires, effect.wake)
         came = await self._runtime.store.patch(self._key, effect.version, patch)
         self._runtime.heard(came.now)
-        return came if isinstance(came, turn.Loaded) else turn.Written(version, came.now)
+        if isinstance(came, turn.Loaded):
+            return came
+        for over in effect.turns:
+            self._runtime.report(over)
+        return turn.Written(version, came.now)
 
     async def wait(self, effect: turn.Wait) -> None:
         await self._runtime.store.wait(self._key, effect.until, effect.version)

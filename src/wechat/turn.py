@@ -41,13 +41,17 @@ class Load:
 
 @dataclasses.dataclass(frozen=True)
 class Write:
-    """Give the record what changed, if `version` still stands. Gives `Written`, or `Loaded`: what is there instead."""
+    """Give the record what changed, if `version` still stands. Gives `Written`, or `Loaded`: what is there instead.
+
+    `turns` are those that are over with it.
+    """
 
     version: str
     put: Mapping[str, str]
     drop: Sequence[str]
     expires: int | None
     wake: bool = True
+    turns: Sequence[Turn] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +129,7 @@ class Keep:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """A turn is over and on record. Gives None."""
+    """A turn was spoiled by a hook, which is no matter of the record. Gives None."""
 
     turn: Turn
 
@@ -196,10 +200,16 @@ class Desk:
     def load(self) -> Effects:
         self.take((yield Load()))
 
-    def update(self, change: Callable[[Record, int], bool], *, wake: bool = True) -> Effects:
+    def update(
+        self,
+        change: Callable[[Record, int], bool],
+        *,
+        wake: bool = True,
+        turns: Callable[[], Sequence[Turn]] = tuple,
+    ) -> Effects:
         """Write what `change` makes of the record, as often as it takes. Gives False where `change` gave up.
 
-        `wake` whoever waits, if there is anything to see but a journal that grew.
+        `wake` whoever waits, if there is anything to see but a journal that grew; `turns` that `change` has ended.
         """
         while True:
             new = self.rec.copy()
@@ -209,7 +219,7 @@ class Desk:
             if not put and not drop:
                 return True
             seen = wake and (self.rec.seen != new.seen or self.rec.unread != new.unread or not new.turn)
-            came = yield Write(self.version, put, drop, record.expires(new, self.now), seen)
+            came = yield Write(self.version, put, drop, record.expires(new, self.now), seen, turns())
             if isinstance(came, Written):
                 self.now, self.version, self.rec = came.now, came.version, new
                 return True
@@ -333,11 +343,8 @@ def _looked(
             choose(conduct, delivery, rec, now)
         return True
 
-    yield from desk.update(change)
-    visit = made[0]
-    for turn in visit.attempt.reports if visit.attempt else ():
-        yield Report(turn)
-    return visit
+    yield from desk.update(change, turns=lambda: made[0].attempt.reports if made[0].attempt else ())
+    return made[0]
 
 
 def _spawn(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, visit: Visit) -> Effects:
@@ -449,13 +456,12 @@ def _go_on(
         attempt.proceed()
         return True
 
-    written = yield from desk.update(change)
+    written = yield from desk.update(change, turns=lambda: made[0].reports)
     return made[0] if written else None
 
 
 def _announce(conduct: Conduct, delivery: Delivery, desk: Desk, lease: Lease, attempt: Attempt) -> Effects:
     for turn in attempt.reports:
-        yield Report(turn)
         yield from _tell_here(desk, turn.message.id)
     for message in attempt.beside:
         yield Spawn(run_beside(conduct, delivery, message, lease.owner.split(":")[0], desk))
@@ -755,8 +761,7 @@ def _handle(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, messag
             record.finish_beside(rec, now, held, says, delivery.carrier(held, now), conduct.voice, quote)
         return held is not None
 
-    if (yield from desk.update(change)):
-        yield Report(turn)
+    if (yield from desk.update(change, turns=lambda: [turn])):
         yield Keep(desk.version, desk.rec, None)
         yield from _tell_here(desk, seen.id)
 
