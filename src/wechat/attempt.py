@@ -175,6 +175,8 @@ def choose(conduct: Conduct, delivery: Delivery, rec: Record, now: int) -> None:
     note = [voice.sentence("not_taken")] if seen.refused and (item is None or item is not mine) else []
     if item:
         record.bind_unread(rec, now, seen, item, note, carrier, voice)
+    elif seen.state == "done" and not any(item.message == seen.id for item in rec.unread.values()):
+        record.bind(rec, seen.id, voice.join(note) or "")  # its answer went out with another message's
     elif chance and _has_more(rec, seen):
         record.bind_part(rec, now, seen, note, carrier, voice)
     elif fetching and not rec.work() and not rec.leased(now) and not rec.unread:

@@ -253,7 +253,8 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
         yield from _spawn(conduct, delivery, desk, claim, visit)
         reply = record.answered(desk.rec, desk.now, delivery.message.id)
         if reply is not None or not delivery.open:
-            delivery.doubt = delivery.open and record.in_doubt(desk.rec, delivery.message.id)
+            if delivery.open:  # else whoever answered it knows
+                delivery.doubt = record.in_doubt(desk.rec, delivery.message.id)
             return reply
         fresh = visit.what in ("claimed", "beside")  # what that left behind may be for this very delivery
         if fresh:
@@ -270,7 +271,7 @@ def sent(delivery: Delivery, now: int, kept: Keep | None = None) -> Effects:
     if now > delivery.start + IN_TIME:
         return
     desk = Desk(now, kept.version, kept.record) if kept else Desk(now)
-    if kept is None:
+    if not record.in_doubt(desk.rec, delivery.message.id):  # what is kept may be older than what the delivery carries
         yield from desk.load()
 
     def change(rec: Record, now: int) -> bool:
