@@ -85,16 +85,24 @@ def test_what_a_record_keeps_of_a_reply_is_the_reply(made: Reply) -> None:
     assert reply.decode(reply.encode(made)) == made
 
 
+#: what XML 1.0 cannot hold
+ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
 def test_nothing_to_say_is_success() -> None:
     assert reply.format(None, to="o", account="g", created=1) == "success"
 
 
-@given(st.text(min_size=1).filter(str.strip) | st.just("]]>") | st.just("x]]></Content><Content>forged"))
+@given(
+    st.text().filter(lambda text: ILLEGAL.sub("", text).strip())
+    | st.just("]]>")
+    | st.just("x]]></Content><Content>forged")
+)
 def test_no_text_can_break_or_forge_a_reply(text: str) -> None:
     root = read(Text(text))
     assert len(root.findall("Content")) == 1
-    legal = re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
-    assert (root.findtext("Content") or "") == legal.replace("\r\n", "\n").replace("\r", "\n")
+    legal = ILLEGAL.sub("", text)
+    assert root.findtext("Content") == legal.replace("\r\n", "\n").replace("\r", "\n")
     body = json.loads(reply.format(Text(text), to="o", account="g", created=1, json=True))
     assert body == {"ToUserName": "o", "FromUserName": "g", "CreateTime": 1, "MsgType": "text", "Content": legal}
 
@@ -117,12 +125,33 @@ def test_of_news_a_reply_shows_so_many_articles_and_the_next_reply_the_next() ->
         ("\x00\x08", None),
         (None, None),
         ("half \ud83d", Text("half ?")),
+        ("\ud83d", Text("?")),
         (Image("m"), Image("m")),
         ([Article("t", "u")], News(Article("t", "u"))),
     ],
 )
 def test_what_may_be_said(said: Any, made: Reply | None) -> None:
     assert reply.reply(said) == made
+
+
+HALF = "\ud83d"
+
+
+@pytest.mark.parametrize(
+    ("made", "whole"),
+    [
+        (Text(HALF), Text("?")),
+        (Image(HALF), Image("?")),
+        (Voice(HALF), Voice("?")),
+        (Video("m", HALF, HALF), Video("m", "?", "?")),
+        (Music("u", HALF, HALF, HALF, HALF), Music("u", "?", "?", "?", "?")),
+        (News(Article(HALF, HALF, HALF, HALF)), News(Article("?", "?", "?", "?"))),
+        (Transfer(HALF), Transfer("?")),
+    ],
+)
+def test_half_a_surrogate_pair_which_no_store_keeps_is_in_no_reply(made: Reply, whole: Reply) -> None:
+    assert made == whole
+    assert json.dumps(reply.encode(made), ensure_ascii=False).encode()
 
 
 class Mine(Image):
@@ -137,7 +166,10 @@ def test_what_may_not_be_said(wrong: Any) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: Text(""), lambda: Image(" "), lambda: News(), lambda: Article("", "u"), lambda: Music("")],
+    [
+        *(lambda: Text(""), lambda: Text("\x00"), lambda: Image(" "), lambda: Image("\x08\n")),
+        *(lambda: News(), lambda: Article("", "u"), lambda: Music("")),
+    ],
 )
 def test_a_reply_that_wechat_would_not_show_is_refused_where_it_is_made(make: Any) -> None:
     with pytest.raises(ValueError, match=r"empty|needs an Article"):

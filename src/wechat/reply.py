@@ -32,12 +32,18 @@ class Reply:
 
 
 def _check(value: Any, *needed: str) -> None:
-    """Raises TypeError for a field that is no text, ValueError for a needed one that is blank."""
-    for name, text in vars(value).items():
+    """Raises TypeError for a field that is no text, ValueError for a needed one that shows nothing. Makes texts whole."""
+    for name, text in list(vars(value).items()):
         if not isinstance(text, str):
             raise TypeError(f"{name} must be text, not {type(text).__name__}")
-        if name in needed and not text.strip():
+        object.__setattr__(value, name, _whole(text))
+        if name in needed and not _shown(_whole(text)):
             raise ValueError(f"{name} is empty: WeChat would show a fault")
+
+
+def _whole(text: str) -> str:
+    """Half a surrogate pair is no text, and no store keeps it."""
+    return text.encode("utf-8", "replace").decode()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,8 +150,7 @@ def reply(say: Say) -> Reply | None:
     if isinstance(say, Reply) and type(say) in FORMATS:
         return say
     if isinstance(say, str):
-        whole = say.encode("utf-8", "replace").decode()  # half a surrogate pair is no text, and no store keeps it
-        return Text(whole) if _shown(whole) else None
+        return Text(say) if _shown(_whole(say)) else None
     if isinstance(say, Sequence) and say and all(isinstance(item, Article) for item in say):
         return News(*say)
     raise TypeError(f"{type(say).__name__} cannot be said: say text, a reply (Text, Image, News …), Articles, or None")
