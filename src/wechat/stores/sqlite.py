@@ -12,6 +12,9 @@ Rules that this file obeys:
    the log away, and what the child then writes is lost. See "How To Corrupt An SQLite Database File",
    https://www.sqlite.org/howtocorrupt.html, 2.6.
 4. After any error the connection is closed, which rolls back what was under way; the next operation opens it again.
+5. What is deleted is overwritten (``secure_delete``), and whoever is erased is in the log no more either: else the file
+   would go on holding what they wrote, in its free pages. Where another process reads just then for longer than one
+   waits, the log keeps it until it is begun anew, as it is after every thousand pages or so.
 """
 
 from __future__ import annotations
@@ -203,6 +206,8 @@ class _File:
     def erase(self, key: str) -> None:
         with self._writing() as db:
             _erase(db, key)
+        with self._open() as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         with self._lock:
@@ -253,6 +258,7 @@ class _File:
         self._known(db)  # before anything is changed
         _keep_a_log(db, time.monotonic() + self._patience)
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
         if self._known(db):
             return
         db.execute("BEGIN IMMEDIATE")
