@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import multiprocessing
 import os
 import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 import redis
+from anyio.lowlevel import checkpoint
 
-from servers import free_port, running_redis
-from wechat import ConfigurationError, stores
-from wechat.errors import StoreUnreachable
+from servers import Between, certificate, free_port, running_redis
+from wechat import Bot, ConfigurationError, TextMessage, record, stores
+from wechat.errors import StoreUnreachable, UnknownFormat
 from wechat.stores import Patch, Written
 from wechat.stores.redis import RedisStore
 
@@ -50,6 +54,33 @@ def url(port: int) -> str:
     return f"redis://127.0.0.1:{port}/0"
 
 
+@pytest.fixture
+def client(url: str) -> Iterator[Any]:
+    with redis.Redis.from_url(url, decode_responses=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[RedisStore]:
+    opened = RedisStore(url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other(url: str) -> AsyncIterator[RedisStore]:
+    """Another one, with connections of its own, as another process has it."""
+    opened = RedisStore(url)
+    yield opened
+    await opened.close()
+
+
+async def until(happened: Callable[[], object]) -> None:
+    with anyio.fail_after(20):
+        while not happened():
+            await checkpoint()
+
+
 # ---- where a record lies --------------------------------------------------------------------------------------------
 
 
@@ -75,14 +106,6 @@ async def test_no_name_of_a_field_is_taken_for_the_version(url: str, key: str) -
     await store.close()
 
 
-async def test_a_unix_socket_and_a_number_name_the_same_server(url: str, folder: Path, key: str) -> None:
-    store, other = RedisStore(url), RedisStore(f"unix://{folder}/redis.sock?db=0")
-    await store.patch(key, "", Patch("v1", {"a": "1"}))
-    assert (await other.load(key)).version == "v1"
-    await store.close()
-    await other.close()
-
-
 async def test_a_server_that_knows_no_script_any_more_is_told_it_again(url: str, key: str) -> None:
     store = RedisStore(url)
     await store.patch(key, "", Patch("v1", {"a": "1"}))
@@ -90,6 +113,260 @@ async def test_a_server_that_knows_no_script_any_more_is_told_it_again(url: str,
         client.script_flush()
     assert isinstance(await store.patch(key, "v1", Patch("v2", {"a": "2"})), Written)
     await store.close()
+
+
+async def test_a_record_that_shall_never_expire_has_no_expiry_any_more(
+    store: RedisStore, client: Any, key: str
+) -> None:
+    await store.patch(key, "", Patch("v1", {"a": "1"}, expires=(await store.load(key)).now + 60_000))
+    await store.patch(key, "v1", Patch("v2", {}))
+    assert client.pttl(key) == -1
+
+
+async def test_a_record_of_a_newer_format_is_left_alone_while_its_user_waits(
+    store: RedisStore, client: Any, url: str
+) -> None:
+    bot = Bot("token", store=url, account="gh_1")
+    key = bot.key("gh_1", "oUser")
+    await store.patch(key, "", Patch("v1", {"h": f'[{record.FORMAT + 1}, {{"new": "head"}}]', "z": "new"}))
+    before = client.hgetall(key)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bot.deliver, TextMessage(text="hi", id="1", openid="oUser", account="gh_1"))
+        await until(lambda: client.pubsub_numsub(key) == [(key, 1)])  # the delivery waits
+        tasks.cancel_scope.cancel()
+    with pytest.raises(UnknownFormat):
+        await bot.user("oUser").remember("name", "Mara")
+    assert client.hgetall(key) == before
+    await store.patch(key, "v1", Patch("v2", {}, wake=True))  # the newer worker answers
+    await bot.aclose()
+
+
+# ---- the ways to a server -------------------------------------------------------------------------------------------
+
+
+async def goes_both_ways(url: str, other: RedisStore, client: Any, key: str) -> None:
+    """Commands and wake-ups reach the server that `other` uses."""
+    store = RedisStore(url)
+    await store.patch(key, "", Patch("v1", {"a": "1"}))
+    assert (await other.load(key)).version == "v1"
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(store.wait, key, (await store.load(key)).now + 60_000, "v1")
+        await until(lambda: client.publish(key, "wake up") == 1)
+    await store.close()
+
+
+async def test_a_unix_socket_leads_to_the_same_server(other: RedisStore, client: Any, folder: Path, key: str) -> None:
+    await goes_both_ways(f"unix://{folder}/redis.sock?db=0", other, client, key)
+
+
+async def test_tls_leads_to_the_same_server_where_its_certificate_is_known(
+    other: RedisStore, client: Any, port: int, tmp_path: Path, key: str
+) -> None:
+    known, context = certificate(tmp_path)
+    async with Between(port).serving(context) as safe:
+        await goes_both_ways(f"rediss://127.0.0.1:{safe}/0?ssl_ca_certs={known}", other, client, key)
+        stranger = RedisStore(f"rediss://127.0.0.1:{safe}/0")
+        with pytest.raises(StoreUnreachable, match="certificate"):
+            await stranger.load(key)
+        await stranger.close()
+
+
+# ---- waking ---------------------------------------------------------------------------------------------------------
+
+
+def listening(client: Any) -> list[Any]:
+    found: list[Any] = client.client_list(_type="pubsub")
+    return found
+
+
+async def test_a_patch_that_wakes_is_published_and_one_that_does_not_is_not(
+    store: RedisStore, client: Any, key: str
+) -> None:
+    with client.pubsub(ignore_subscribe_messages=True) as heard:
+        heard.subscribe(key, key + "end")
+        await store.patch(key, "", Patch("v1", {}))
+        await store.patch(key, "v1", Patch("v2", {}, wake=True))
+        await store.patch(key, "v1", Patch("v3", {}, wake=True))  # refused
+        await store.patch(key, "v1", Patch("v2", {}, wake=True))  # there already
+        client.publish(key + "end", "")
+        messages = list(iter(lambda: (heard.get_message(timeout=5) or {}).get("data"), ""))
+        assert [data for data in messages if data] == ["v2"]
+
+
+async def test_a_wake_up_is_heard_without_anything_to_see(store: RedisStore, client: Any, key: str) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(store.wait, key, (await store.load(key)).now + 600_000)
+        await until(lambda: client.publish(key, "") == 1)
+
+
+WAKER = """
+import sys, anyio
+from wechat.stores import Patch
+from wechat.stores.redis import RedisStore
+
+async def wake(url, key):
+    store = RedisStore(url)
+    await store.patch(key, "v1", Patch("v2", {"by": "another"}, wake=True))
+    await store.close()
+
+anyio.run(wake, *sys.argv[1:])
+"""
+
+
+async def test_another_process_wakes_all_who_wait_here(store: RedisStore, client: Any, url: str, key: str) -> None:
+    now = (await store.load(key)).now
+    await store.patch(key, "", Patch("v1", {}))
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(store.wait, key, now + 600_000, "v1")
+            await until(lambda: client.pubsub_numsub(key) == [(key, 1)])
+            await anyio.run_process([sys.executable, "-c", WAKER, url, key])
+    assert (await store.load(key)).fields == {"by": "another"}
+
+
+async def test_one_connection_listens_for_all_who_wait_and_only_for_them(
+    store: RedisStore, client: Any, key: str
+) -> None:
+    now, before = (await store.load(key)).now, len(listening(client))
+    keys = {f"{key}.{i}" for i in range(20)}
+    async with anyio.create_task_group() as tasks:
+        for one in keys:
+            tasks.start_soon(store.wait, one, now + 600_000)
+        await until(lambda: keys <= set(client.pubsub_channels()))
+        assert len(listening(client)) == before + 1
+        tasks.cancel_scope.cancel()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(store.wait, key, now + 600_000)
+        await until(lambda: not keys & set(client.pubsub_channels()) and key in client.pubsub_channels())
+        assert len(listening(client)) == before + 1
+        tasks.cancel_scope.cancel()
+    await store.close()
+    await until(lambda: len(listening(client)) == before)
+
+
+async def test_a_store_that_waits_for_nothing_listens_to_nothing(store: RedisStore, client: Any, key: str) -> None:
+    before = len(listening(client))
+    await store.patch(key, "", Patch("v1", {}, wake=True))
+    assert len(listening(client)) == before
+
+
+async def test_where_the_listening_connection_breaks_it_is_opened_again(
+    store: RedisStore, client: Any, key: str
+) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(store.wait, key, (await store.load(key)).now + 600_000)
+        for _ in range(3):
+            await until(lambda: client.pubsub_numsub(key) == [(key, 1)])
+            assert client.client_kill_filter(_type="pubsub") >= 1
+        await until(lambda: client.publish(key, "") == 1)
+
+
+async def test_a_listening_connection_that_says_nothing_any_more_is_given_up_for_another(
+    client: Any, port: int, key: str
+) -> None:
+    between = Between(port)
+    async with between.serving() as through:
+        store = RedisStore(f"redis://127.0.0.1:{through}/0", patience=0.5)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(store.wait, key, (await store.load(key)).now + 600_000)
+            await until(lambda: store._line and store._line.ear.hears(key))
+            between.silence()
+            await until(lambda: store._line and not store._line.ear.hears(key))
+            await until(lambda: store._line and store._line.ear.hears(key))
+            client.publish(key, "")
+        await store.close()
+
+
+@pytest.mark.parametrize("forbidden", [["resetchannels"], ["-publish", "-subscribe"]])
+async def test_who_may_neither_publish_nor_subscribe_writes_all_the_same_and_looks_instead(
+    client: Any, port: int, key: str, forbidden: list[str]
+) -> None:
+    client.execute_command("ACL", "SETUSER", "shy", "on", ">pw", "~*", "&*", "+@all", *forbidden)
+    one, other = (RedisStore(f"redis://shy:pw@127.0.0.1:{port}/0") for _ in range(2))
+    assert isinstance(await one.patch(key, "", Patch("v1", {"a": "1"}, wake=True)), Written)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(one.wait, key, (await one.load(key)).now + 600_000, "v1")
+            await other.patch(key, "v1", Patch("v2", {}, wake=True))
+        before = client.info("stats")["total_connections_received"]
+        await one.wait(key, (await one.load(key)).now + 800, "v2")
+        assert client.info("stats")["total_connections_received"] <= before + 1  # it does not connect again and again
+    await one.close()
+    await other.close()
+
+
+def test_a_wait_on_a_new_event_loop_listens_anew_and_a_loop_that_ends_leaves_nothing_open(
+    client: Any, url: str, key: str
+) -> None:
+    store, before = RedisStore(url), len(listening(client))
+
+    async def hear() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(store.wait, key, (await store.load(key)).now + 600_000)
+            await until(lambda: client.publish(key, "") == 1)
+
+    for _ in range(3):
+        anyio.run(hear)
+    anyio.run(until, lambda: len(listening(client)) == before)
+
+
+# ---- what the server is like ----------------------------------------------------------------------------------------
+
+SAVING = ["--save", "3600", "1"]
+EVICTING = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]
+UNCONFIGURED = ["--rename-command", "CONFIG", ""]
+#: options of a server, and what each warning says
+SERVERS: dict[str, tuple[list[str], list[str]]] = {
+    "snapshots": (SAVING, []),
+    "a log": (["--appendonly", "yes"], []),
+    "nothing on disk": ([], ["appendonly yes"]),
+    "evicting": ([*SAVING, *EVICTING], ["allkeys-lru.*noeviction"]),
+    "evicting what expires": ([*SAVING, *EVICTING[:3], "volatile-ttl"], ["volatile-ttl.*noeviction"]),
+    "a policy and memory without end": ([*SAVING, *EVICTING[2:]], []),
+    "full and refusing": ([*SAVING, *EVICTING[:3], "noeviction"], []),
+    "both": (EVICTING, ["allkeys-lru", "appendonly yes"]),
+    "managed": (UNCONFIGURED, []),
+    "managed and evicting": ([*UNCONFIGURED, *EVICTING], ["allkeys-lru"]),
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+async def test_a_server_that_would_lose_conversations_is_warned_of_once_behind_the_first_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    options, warnings = SERVERS[name]
+    with running_redis(tmp_path, *options) as port:
+        store = RedisStore(f"redis://127.0.0.1:{port}/0")
+        await store.load("k")
+        assert caplog.records == []
+        await inspected(store)
+        await store.close()
+        await store.load("k")
+        assert store._line is not None
+        assert store._line._tasks == set()
+        await store.close()
+    assert [(line.name, line.levelno) for line in caplog.records] == [("wechat.stores", logging.WARNING)] * len(
+        warnings
+    )
+    for line, words in zip(caplog.records, warnings, strict=True):
+        assert re.search(rf"redis://127.0.0.1:{port}/0 can lose conversations: .*{words}", line.getMessage())
+
+
+async def inspected(store: RedisStore) -> None:
+    assert store._line is not None
+    await asyncio.wait(store._line._tasks)
+
+
+async def test_a_server_that_tells_nothing_of_itself_is_not_judged(
+    client: Any, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.execute_command("ACL", "SETUSER", "guest", "on", ">pw", "~*", "&*", "+@all", "-info", "-config")
+    store = RedisStore(f"redis://guest:pw@127.0.0.1:{port}/0")
+    await store.load("k")
+    await inspected(store)
+    await store.close()
+    assert caplog.records == []
 
 
 # ---- what is shared -------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ class Store(Protocol):
         """
 
     async def erase(self, key: str) -> None:
-        """Forget everything kept under `key`."""
+        """Forget everything kept under `key`. What the server or the disk keeps besides (backups, Redis's own log) is theirs."""
 
     async def close(self) -> None:
         """Let go of what is open. What is asked of the store later opens it again."""
@@ -130,6 +130,10 @@ class Bell:
             self._listening[key].discard(signal)
             if not self._listening[key]:
                 del self._listening[key]
+
+    def awaited(self) -> set[str]:
+        """The keys that somebody waits for."""
+        return set(self._listening)
 
     def ring(self, key: str) -> None:
         for signal in tuple(self._listening.get(key, ())):

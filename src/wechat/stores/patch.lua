@@ -1,12 +1,14 @@
 -- Write what a patch changes, if the version still stands; else give what is there.
 --
--- KEYS[1]  the record: one hash. Its version is the field "v"
+-- KEYS[1]  the record: one hash. Its version is the field "v". A channel of the same name tells of wake-ups
 -- ARGV     the version that must stand ("" for no record), the new version, when it expires (ms since 1970; "" for never),
---          how many names follow that are dropped, those names, then names and values that are put
+--          whether those who wait are woken ("1"), how many names follow that are dropped, those names, then names and
+--          values that are put
 -- Gives    {1, time}, or {0, time, names and values}
 --
 -- A patch made again finds its own version: its acknowledgement was lost. A call takes some 8,000 arguments at most, so
--- what is many goes in slices.
+-- what is many goes in slices. A script that fails keeps what it has written: whatever may be refused comes first, or is
+-- no error (a user may lack the right to publish; then those who wait find out by looking).
 
 local SLICE = 4000
 
@@ -21,8 +23,8 @@ if there ~= stands then
   return {0, time, redis.call('HGETALL', key)}
 end
 
-local first = 5 + tonumber(ARGV[4])
-for i = 5, first - 1, SLICE do
+local first = 6 + tonumber(ARGV[5])
+for i = 6, first - 1, SLICE do
   redis.call('HDEL', key, unpack(ARGV, i, math.min(i + SLICE, first) - 1))
 end
 redis.call('HSET', key, 'v', version)
@@ -33,5 +35,8 @@ if ARGV[3] == '' then
   redis.call('PERSIST', key)
 else
   redis.call('PEXPIREAT', key, ARGV[3])
+end
+if ARGV[4] == '1' then
+  redis.pcall('PUBLISH', key, version)
 end
 return {1, time}

@@ -9,16 +9,21 @@ Rules that this file obeys:
    and never closed, for it is the parent's. A loop that ends closes what is its own.
 4. A command that a lost connection cut off is sent once more: every one of them may be made twice. One that is slow is
    not: the user can still be told within WeChat's five seconds.
+5. What wakes is published on a channel named as the key is, and each event loop listens on one connection for all who wait
+   there. A message is a hint that may be lost: whoever waits looks as well, often where nothing is heard, else seldom.
+6. What the server is like is looked at once in each process, behind the first answer: it delays nothing, and fails nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.resources
+import logging
 import os
 import re
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +37,7 @@ try:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
     from redis.exceptions import ConnectionError as Disconnected
-    from redis.exceptions import RedisError
+    from redis.exceptions import RedisError, ResponseError
 except ImportError:
     raise ConfigurationError("a store in Redis needs the package redis: pip install 'wechat-dialog[redis]'") from None
 
@@ -48,6 +53,12 @@ _VERSION = "v"
 _PATIENCE = 3.0
 #: connections of one process; more commands at once wait for one of them
 _CONNECTIONS = 32
+#: seconds between looks of one who waits, where wake-ups are heard as well
+_SELDOM = 1.0
+#: seconds before a connection that broke is opened again to listen on
+_APART = 0.25
+
+_log = logging.getLogger("wechat.stores")
 
 
 class RedisStore:
@@ -63,6 +74,7 @@ class RedisStore:
         self._inherited: list[_Line] = []
         self._where = _shown(url)
         self._ahead = 0.0  # the store's time, less the local monotonic clock
+        self._inspected = 0  # in which process
         self._check()
 
     def __repr__(self) -> str:
@@ -75,8 +87,10 @@ class RedisStore:
     async def patch(self, key: str, version: str, patch: Patch) -> Written | Loaded:
         drop = [_name(name) for name in patch.drop]
         put = [text for name, value in patch.put.items() for text in (_name(name), value)]
-        expires = "" if patch.expires is None else patch.expires
-        done, now, *fields = await self._run("patch", key, version, patch.version, expires, len(drop), *drop, *put)
+        expires, wake = "" if patch.expires is None else patch.expires, int(patch.wake)
+        done, now, *fields = await self._run(
+            "patch", key, version, patch.version, expires, wake, len(drop), *drop, *put
+        )
         if not done:
             return _loaded(self._heard(now), fields[0])
         if patch.wake:
@@ -84,16 +98,19 @@ class RedisStore:
         return Written(self._heard(now))
 
     async def wait(self, key: str, until: int, seen: str | None = None) -> None:
-        """As every store's; what another process writes, waking or not, is noticed within a quarter of a second."""
+        """As every store's; what another process writes without waking, or while nothing is heard, is noticed a little later."""
         with self._bell.listening(key) as rung:
+            ear = await self._listening(key)
+            heard = ear.hears(key)  # before the look: what comes after it is either seen or heard
             there = await self._look(key)
             if seen is not None and there != seen:
                 return
             with anyio.move_on_after((until - self._ahead) / 1000 - time.monotonic()):
                 for pause in pauses():
-                    with anyio.move_on_after(pause):
+                    with anyio.move_on_after(_SELDOM if heard else pause):
                         await rung.wait()
                         break
+                    heard = ear.hears(key)
                     if await self._look(key) != there:
                         break
 
@@ -118,19 +135,35 @@ class RedisStore:
         return now
 
     async def _run(self, command: str, key: str, *arguments: Any) -> Any:
+        with self._reaching():
+            line = await self._opened()
+            answer = await line.commands[command](keys=[key], args=arguments)
+        if self._inspected != line.process:
+            self._inspected = line.process
+            line.beside(line.inspect(self._where))
+        return answer
+
+    async def _listening(self, key: str) -> _Ear:
+        with self._reaching():
+            line = await self._opened()
+        line.ear.attend(key)
+        return line.ear
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
         try:
-            if self._line is None or not self._line.usable():
-                self._line = await self._connected()
-            return await self._line.commands[command](keys=[key], args=arguments)
+            yield
         except (RedisError, OSError) as error:
             raise StoreUnreachable(f"the Redis at {self._where} cannot be used: {error}") from error
 
-    async def _connected(self) -> _Line:
-        if self._line is not None and self._line.process != os.getpid():
-            self._inherited.append(self._line)
-        line = _Line(self._pool())
-        await line.open()
-        return line
+    async def _opened(self) -> _Line:
+        """The connections that belong here and now."""
+        if self._line is None or not self._line.usable():
+            if self._line is not None and self._line.process != os.getpid():
+                self._inherited.append(self._line)
+            line = self._line = _Line(self._pool(), self._bell, self._patience)
+            await line.open()
+        return self._line
 
     def _check(self) -> None:
         """Raises `ConfigurationError` for a URL that names no Redis, or has options that nobody knows. Opens nothing."""
@@ -159,7 +192,7 @@ class RedisStore:
 class _Line:
     """The connections of one process and one event loop."""
 
-    def __init__(self, pool: BlockingConnectionPool) -> None:
+    def __init__(self, pool: BlockingConnectionPool, bell: Bell, patience: float) -> None:
         self.process = os.getpid()
         self._loop = asyncio.get_running_loop()
         self._client = Redis(connection_pool=pool)
@@ -170,6 +203,8 @@ class _Line:
             "patch": script(_PATCH),
             "erase": script("return redis.call('UNLINK', KEYS[1])"),
         }
+        self.ear = _Ear(bell, pool.make_connection, patience, self.beside)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._life = self._living(pool)
 
     def usable(self) -> bool:
@@ -181,12 +216,136 @@ class _Line:
     async def close(self) -> None:
         await self._life.aclose()
 
+    def beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do `work` while others go on, until the line is closed."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def inspect(self, where: str) -> None:
+        """Log what the server's settings would lose. What it does not tell, as a managed one may not, is no fault."""
+        memory = await _told(self._client.info("memory"))
+        disk = await _told(self._client.info("persistence"))
+        snapshots = await _told(self._client.config_get("save"))
+        for fault in _faults(memory, disk, snapshots):
+            _log.warning("the Redis at %s can lose conversations: %s", where, fault)
+
     async def _living(self, pool: BlockingConnectionPool) -> AsyncGenerator[None, None]:
         # a generator, because an event loop that ends closes those that were begun on it (`shutdown_asyncgens`)
         try:
             yield
         finally:
+            tasks = set(self._tasks)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
             await pool.disconnect()
+
+
+async def _told(answer: Awaitable[Any]) -> Mapping[str, Any]:
+    """What the server tells; nothing where it refuses."""
+    try:
+        return dict(await answer)
+    except (RedisError, OSError):
+        return {}
+
+
+def _faults(memory: Mapping[str, Any], disk: Mapping[str, Any], snapshots: Mapping[str, Any]) -> Iterator[str]:
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if memory.get("maxmemory") and policy != "noeviction":
+        yield f"when its memory is full it drops some (maxmemory-policy {policy}); set maxmemory-policy noeviction"
+    if disk.get("aof_enabled") == 0 and snapshots.get("save") == "":
+        yield (
+            "it writes nothing to its disk; set appendonly yes, with appendfsync always, or with appendfsync everysec "
+            "where the last second may be lost"
+        )
+
+
+class _Ear:
+    """Hears what other processes wake, on one connection for all who wait on its event loop. Opened by the first of them."""
+
+    def __init__(
+        self,
+        bell: Bell,
+        connection: Callable[[], Any],
+        patience: float,
+        beside: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+    ) -> None:
+        self._bell, self._connection, self._patience, self._beside = bell, connection, patience, beside
+        self._changed = asyncio.Event()
+        self._heard: set[str] = set()
+        self._life: asyncio.Task[None] | None = None
+
+    def attend(self, key: str) -> None:
+        """Somebody waits for `key`, and the bell knows it. Raises `UnicodeEncodeError` for what cannot be a key."""
+        key.encode()
+        self._changed.set()
+        if self._life is None:
+            self._life = self._beside(self._live())
+
+    def hears(self, key: str) -> bool:
+        """Whether the server has said that from now on it tells of `key`."""
+        return key in self._heard
+
+    async def _live(self) -> None:
+        while True:
+            while not self._bell.awaited():
+                self._changed.clear()
+                await self._changed.wait()
+            with suppress(RedisError, OSError):
+                await self._connected()
+            await asyncio.sleep(_APART)
+
+    async def _connected(self) -> None:
+        """Open a connection, and hear until it breaks."""
+        connection = self._connection()
+        try:
+            await connection.connect()
+            talking = self._beside(self._talk(connection))
+            try:
+                await self._listen(connection)
+            finally:
+                talking.cancel()
+        finally:
+            self._heard.clear()
+            await connection.disconnect()
+
+    async def _talk(self, connection: Any) -> None:
+        """Say what is waited for, as often as that changes; and where it does not, that somebody is there."""
+        asked: set[str] = set()
+        with suppress(RedisError, OSError):  # then the connection is closed, which the one who listens notices
+            while True:
+                self._changed.clear()
+                awaited = self._bell.awaited()
+                self._heard &= awaited
+                for command, keys in (("SUBSCRIBE", awaited - asked), ("UNSUBSCRIBE", asked - awaited)):
+                    if keys:
+                        await connection.send_command(command, *keys)
+                asked = awaited
+                with anyio.move_on_after(self._patience) as scope:
+                    await self._changed.wait()
+                if scope.cancelled_caught:
+                    await connection.send_command("PING")
+
+    async def _listen(self, connection: Any) -> None:
+        """Ring for whatever is heard. Ends where nothing is, not even an answer to the other's call."""
+        while True:
+            try:
+                heard = await connection.read_response(disable_decoding=True, timeout=2 * self._patience)
+            except ResponseError:  # it may not subscribe
+                continue
+            if heard is None:
+                return
+            if isinstance(heard, list):  # else it is an answer to a call
+                self._take(*heard[:2])
+
+    def _take(self, kind: bytes, channel: bytes) -> None:
+        if kind == b"subscribe":
+            self._heard.add(channel.decode())
+        elif kind == b"message":
+            self._bell.ring(channel.decode())
 
 
 def _name(name: str) -> str:
