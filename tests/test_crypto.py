@@ -106,11 +106,16 @@ def test_where_no_app_id_is_known_none_is_looked_at() -> None:
 
 def forged(length: int, body: bytes, appid: str, block: int) -> dict[str, str]:
     """A signed envelope whose parts are what we say they are."""
-    key = base64.b64decode(KEY + "=")
-    encryptor = Aes(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
     plain = b"r" * 16 + struct.pack("!I", length) + body + appid.encode()
     padding = block - len(plain) % block
-    encrypt = base64.b64encode(encryptor.update(plain + bytes([padding]) * padding) + encryptor.finalize()).decode()
+    return framed(plain + bytes([padding]) * padding)
+
+
+def framed(whole: bytes) -> dict[str, str]:
+    """A signed envelope of exactly these bytes."""
+    key = base64.b64decode(KEY + "=")
+    encryptor = Aes(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
+    encrypt = base64.b64encode(encryptor.update(whole) + encryptor.finalize()).decode()
     return {"encrypt": encrypt, "msg_signature": signature("token", "1", "n", encrypt), "timestamp": "1", "nonce": "n"}
 
 
@@ -122,6 +127,15 @@ def test_padding_to_half_a_block_is_refused() -> None:
     """A whole number of AES's blocks, and an honest PKCS7 of theirs, but not the 32 bytes of WeChat's."""
     with pytest.raises(BadEnvelope, match="whole number of blocks"):
         opened(CIPHER, **forged(1, b"x", CIPHER.appid, 16))
+
+
+@pytest.mark.parametrize("end", [b"\x03\x04\x05\x04", b"\x00\x02", b"\x21" * 33, b"\x00" * 32, b"\xff" * 255, b"\x00"])
+def test_padding_that_is_none_is_refused_though_everything_else_is_right(end: bytes) -> None:
+    """Not all bytes the same, none at all, or more than a block: as many bytes as the last one says would be the rest."""
+    short = 16 + 4 + len(CIPHER.appid) + len(end)
+    body = b"x" * (-short % 32)
+    with pytest.raises(BadEnvelope, match="padding is wrong"):
+        opened(CIPHER, **framed(b"r" * 16 + struct.pack("!I", len(body)) + body + CIPHER.appid.encode() + end))
 
 
 @pytest.mark.parametrize("length", [2, 2**31, 2**32 - 1])

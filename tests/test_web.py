@@ -286,6 +286,27 @@ def test_an_encrypted_push_without_a_key_is_refused_and_the_log_says_why(caplog:
     assert "aes_key" in caplog.text
 
 
+def both(clear: str, hidden: str) -> Request:
+    """As the compatible mode pushes it: what is sealed beside what is in clear, and both signatures."""
+    request = sealed(NEW, xml(hidden))
+    envelope = receive.fields(request.body)["Encrypt"].encode()
+    body = xml(clear).replace(b"</xml>", b"<Encrypt>" + envelope + b"</Encrypt></xml>")
+    return Request("POST", {**signed(), **request.query}, body=body)
+
+
+def test_of_a_push_that_is_both_what_is_sealed_counts() -> None:
+    assert unsealed(NEW, ask(safe(NEW), both("clear", "hidden")))["Content"] == "hidden"
+
+
+@pytest.mark.parametrize("type", [{}, {"encrypt_type": "raw"}, {"encrypt_type": ""}])
+def test_the_encrypt_type_decides_and_not_what_is_in_the_body(type: dict[str, str]) -> None:
+    request = without(both("clear", "hidden"), "encrypt_type")
+    request = Request("POST", {**request.query, **type}, body=request.body)
+    for bot in (Parrot(), safe(NEW, plaintext=True)):
+        assert receive.fields(ask(bot, request).body)["Content"] == "clear"
+    assert ask(safe(NEW), request).status == 403
+
+
 def test_a_plain_push_beside_a_key_is_taken_where_the_bot_says_so() -> None:
     response = ask(safe(NEW, plaintext=True), plain())
     assert receive.fields(response.body)["Content"] == "你好"
