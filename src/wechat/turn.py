@@ -235,21 +235,21 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
     `owner` is a name no other worker or delivery has; `kept` what this worker last knew of the conversation.
     """
     desk = Desk(now, kept.version, kept.record) if kept else Desk(now)
-    machine = kept.machine if kept else None
+    live = Live(desk.rec, kept.machine if kept else None)
     fresh = kept is not None
     for number in itertools.count():
         claim = f"{owner}.{number}"  # a lease is of one claim
         try:
             if not fresh:
                 yield from desk.load()
-            visit = yield from _visit(conduct, delivery, desk, claim, machine)
+            visit = yield from _visit(conduct, delivery, desk, claim, live)
         except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
             visit = Visit("unknown")
         if visit.what == "stale":
             return conduct.voice.sentence("too_late")
-        if kept and visit.attempt is None and not visit.beside and desk.rec.journal == kept.record.journal:
-            yield Keep(desk.version, desk.rec, machine)  # not needed this time
-        kept = machine = None
+        if kept and not live.used and not visit.beside and desk.rec.journal == kept.record.journal:
+            yield Keep(desk.version, desk.rec, live.machine)  # not needed this time
+        kept, live = None, Live(desk.rec, None)
         yield from _spawn(conduct, delivery, desk, claim, visit)
         reply = record.answered(desk.rec, desk.now, delivery.message.id)
         if reply is not None or not delivery.open:
@@ -290,6 +290,17 @@ def outside(change: Callable[[Record, int], bool]) -> Effects:
     return (yield from desk.update(change))
 
 
+class Live:
+    """A dialog that is kept alive, and the record that it stands in: it is of no use for another, nor for a second try."""
+
+    def __init__(self, rec: Record, machine: Machine | None) -> None:
+        self.rec, self.machine, self.used = rec, machine, False
+
+    def take(self, rec: Record) -> Machine | None:
+        machine, self.machine, self.used = self.machine, None, True
+        return machine if rec is self.rec else None
+
+
 @dataclasses.dataclass(frozen=True)
 class Visit:
     """What came of a delivery's look, on record."""
@@ -299,22 +310,19 @@ class Visit:
     beside: tuple[str, ...] = ()
 
 
-def _visit(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, machine: Machine | None) -> Effects:
+def _visit(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live) -> Effects:
     """The delivery looks. Where the dialog is one that only a newer worker knows, it claims nothing."""
     try:
-        return (yield from _looked(conduct, delivery, desk, owner, machine, not delivery.worker.stopping))
+        return (yield from _looked(conduct, delivery, desk, owner, live, not delivery.worker.stopping))
     except UnknownFormat:
-        return (yield from _looked(conduct, delivery, desk, owner, None, False))
+        return (yield from _looked(conduct, delivery, desk, owner, live, False))
 
 
-def _looked(
-    conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, machine: Machine | None, claims: bool
-) -> Effects:
+def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live, claims: bool) -> Effects:
     made: list[Visit] = []
     message = delivery.message
 
     def change(rec: Record, now: int) -> bool:
-        nonlocal machine
         record.settle(rec, now)
         if made and made[0].attempt and made[0].attempt.machine:
             made[0].attempt.machine.close()  # of a write that was refused
@@ -333,11 +341,8 @@ def _looked(
         elif found.what == "beside":
             made[:] = [Visit(found.what, beside=(found.message,))]
         elif found.what == "claimed":
-            hot, machine = (
-                machine if rec.journal is journal else None,
-                None,
-            )  # it is fed now, and of no use for a second try
-            attempt = Attempt(conduct, delivery, rec, now, hot)
+            hot = live.take(desk.rec)
+            attempt = Attempt(conduct, delivery, rec, now, hot if rec.journal is journal else None)
             attempt.proceed(claimed=True)
             made[:] = [Visit(found.what, attempt, tuple(attempt.beside))]
         elif found.what == "wait":
@@ -762,7 +767,8 @@ def _handle(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, messag
             record.finish_beside(rec, now, held, says, delivery.carrier(held, now), conduct.voice, quote)
         return held is not None
 
-    if (yield from desk.update(change, turns=lambda: [turn])):
+    over = turn.saying(conduct.voice.public(says))
+    if (yield from desk.update(change, turns=lambda: [over])):
         yield Keep(desk.version, desk.rec, None)
         yield from _tell_here(desk, seen.id)
 
