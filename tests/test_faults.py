@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from talk import START, Chat, Crash, Push, shown
-from wechat import Bot, ClickEvent, Message, again, ask, journal, record, step, stream, turn
+from wechat import Bot, ClickEvent, Image, Message, again, ask, journal, record, say, step, stream, turn
 
 NOT_TAKEN = "（没有收下，请看完问题再回复一次）"
 THINKING = "正在思考… 继续"
@@ -460,6 +460,20 @@ def test_11_a_live_dialog_is_valid_for_the_version_only_that_it_was_kept_with() 
     for chat.world.at, text in (("a", "three"), ("b", "1"), ("a", "2"), ("b", "3")):
         said.append(chat.say(text))
     assert said == ["one?", "two?", "three?", "1 2 3"]
+
+
+def test_11_nor_is_it_where_the_first_look_was_at_the_record_that_it_was_kept_with() -> None:
+    """What was unread there is read meanwhile: the fetch word is an ordinary message, and answers the next question."""
+
+    def shows(message: Any) -> Any:
+        yield say(Image("m"))
+        return f"{(yield 'one?')} {(yield 'two?')} {(yield 'three?')}"
+
+    chat = talking(shows)
+    said = []
+    for chat.world.at, text in (("a", "shows"), ("b", "继续"), ("b", "1"), ("a", "继续"), ("a", "3")):
+        said.append(chat.say(text))
+    assert said == ["one?\n还有 1 条 继续", Image("m"), "two?", "three?", "1 继续 3"]
 
 
 def test_11_nor_is_it_after_another_conversation_that_stands_as_far() -> None:
