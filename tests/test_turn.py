@@ -366,6 +366,56 @@ def test_a_turn_with_steps_costs_one_round_trip_more_for_each() -> None:
     assert chat.world.trips - before == 4
 
 
+def with_steps(message: Any) -> Any:
+    count = int((yield "how many?"))
+    for _ in range(count):
+        yield charge(1)
+    yield "done?"
+
+
+#: round trips of a turn of so many steps, where this worker kept the conversation, knows nothing of it, or what another has
+#: changed since (a refused write brings it)
+TRIPS = [
+    ("hot", 0, 1),
+    ("hot", 1, 2),
+    ("hot", 5, 6),
+    ("cold", 0, 2),
+    ("cold", 1, 3),
+    ("cold", 5, 7),
+    ("stale", 0, 2),
+    ("stale", 5, 7),
+]
+
+
+@pytest.mark.parametrize(("kept", "steps", "trips"), TRIPS)
+def test_a_turn_costs_one_round_trip_and_one_for_each_step_and_one_more_where_it_is_not_hot(
+    kept: str, steps: int, trips: int
+) -> None:
+    bot = make_bot()
+    bot.text("steps")(with_steps)
+    chat = Chat(bot)
+    chat.say("steps")
+    if kept == "cold":
+        chat.crash()
+    if kept == "stale":
+        _, fields, expires = chat.world.kept[chat.key]
+        chat.world.kept[chat.key] = ("another", fields, expires)
+    before = chat.world.trips
+    assert chat.say(str(steps)) == "done?"
+    assert chat.world.trips - before == trips
+
+
+@pytest.mark.parametrize(("worker", "trips"), [("a", 0), ("b", 1)])
+def test_a_duplicate_costs_nothing_where_it_was_answered_and_one_round_trip_elsewhere(worker: str, trips: int) -> None:
+    chat = Chat(make_bot())
+    chat.say("order")
+    chat.world.at = worker
+    for _ in range(2):
+        before, writes = chat.world.trips, chat.world.writes
+        assert chat.again() == "what?"
+        assert (chat.world.trips - before, chat.world.writes) == (trips, writes)
+
+
 def test_a_stale_hot_conversation_costs_as_much_as_a_cold_one() -> None:
     chat = Chat(make_bot())
     chat.say("order")
