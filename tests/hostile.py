@@ -259,9 +259,14 @@ def framed(body: bytes, length: int, app: str = APP, padding: bytes | None = Non
     frame = RANDOM + struct.pack("!I", length) + body + app.encode()
     short = 32 - len(frame) % 32
     end = bytes([short]) * short if padding is None else b"\x00" * (-(len(frame) + len(padding)) % 32) + padding
+    return encrypted(frame + end)
+
+
+def encrypted(whole: bytes) -> Request:
+    """An envelope of exactly these bytes."""
     key = base64.b64decode(KEY + "=")
     encryptor = Aes(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
-    return enveloped(base64.b64encode(encryptor.update(frame + end) + encryptor.finalize()).decode())
+    return enveloped(base64.b64encode(encryptor.update(whole) + encryptor.finalize()).decode())
 
 
 def miscode(dice: Dice, request: Request) -> Request:

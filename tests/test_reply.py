@@ -282,6 +282,7 @@ def test_of_links_in_links_the_inner_one_is_the_link() -> None:
 
 
 def test_what_fits_is_left_whole() -> None:
+    assert reply.LIMIT == 2047  # bytes; what breaks in the field is 2048
     assert reply.split("x" * reply.LIMIT) == ["x" * reply.LIMIT]
     assert reply.split("") == []
     assert [reply.size(piece) for piece in reply.split("x" * (reply.LIMIT + 1))] == [reply.LIMIT, 1]

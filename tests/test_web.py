@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta, timezone, tzinfo
@@ -236,6 +237,15 @@ def test_an_encrypted_push_is_answered_with_the_key_that_opened_it(cipher: crypt
 def test_every_reply_is_sealed_anew() -> None:
     bot, request = safe(NEW), sealed(NEW)
     assert receive.fields(ask(bot, request).body)["Nonce"] != receive.fields(ask(bot, request).body)["Nonce"]
+
+
+def test_the_time_on_a_sealed_reply_is_in_seconds_as_the_one_within() -> None:
+    """In milliseconds WeChat reports a fault."""
+    before = int(time.time())
+    response = ask(safe(NEW), sealed(NEW))
+    given, within = receive.fields(response.body)["TimeStamp"], unsealed(NEW, response)["CreateTime"]
+    assert given == within
+    assert before <= int(given) <= time.time()
 
 
 @pytest.mark.parametrize("seal", [False, True])

@@ -197,7 +197,7 @@ METHODS: Mapping[str, Method] = {"GET": _check, "POST": _push}
 
 
 def _verify(settings: Settings, given: Mapping[str, str]) -> None:
-    crypto.verify(settings.token, given.get("signature", ""), given.get("timestamp", ""), given.get("nonce", ""))
+    crypto.verify(settings.token, given.get("signature"), given.get("timestamp"), given.get("nonce"))
 
 
 def _opened(settings: Settings, request: Request) -> tuple[bytes, crypto.Cipher | None]:
