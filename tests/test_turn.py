@@ -8,7 +8,22 @@ from typing import Any
 import pytest
 
 from talk import CARRY, Chat, Crash, World
-from wechat import Bot, ClickEvent, Message, TextMessage, Turn, again, ask, journal, recall, remember, say, step, turn
+from wechat import (
+    Bot,
+    ClickEvent,
+    Event,
+    Message,
+    TextMessage,
+    Turn,
+    again,
+    ask,
+    journal,
+    recall,
+    remember,
+    say,
+    step,
+    turn,
+)
 from wechat.attempt import Delivery
 from wechat.replay import Machine
 
@@ -621,3 +636,39 @@ def test_a_reply_that_comes_after_a_minute_is_unread_and_not_lost() -> None:
     chat.send(message)
     chat.world.settle()
     assert chat.say("继续").endswith("how many?")
+
+
+def test_a_push_that_shows_no_reply_is_handled_after_its_check_though_nobody_asks_again() -> None:
+    bot = Bot("token", store="memory://")
+    gone: list[str] = []
+
+    @bot.before
+    async def nothing(message: Any) -> None:
+        return None
+
+    @bot.unsubscribe
+    def farewell(event: Any) -> None:
+        gone.append(event.openid)
+
+    chat = Chat(bot)
+    chat.world.deliver(Event(event="unsubscribe", key="", **chat._common()))
+    chat.world.settle()
+    assert gone == ["oUser"]
+    assert [seen.state for seen in chat.record.seen.values()] == ["done"]
+
+
+def test_what_a_hook_made_of_a_handlers_reply_is_what_is_reported() -> None:
+    bot = Bot("token", store="memory://")
+    bot.text("hi")(hello)
+
+    @bot.after
+    async def louder(over: Turn) -> str:
+        return f"{over.reply}!"
+
+    chat = Chat(bot)
+    assert chat.say("hi") == "hello!"
+    assert [over.reply for over in chat.world.turns] == ["hello!"]
+
+
+def hello(message: Any) -> str:
+    return "hello"

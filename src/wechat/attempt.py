@@ -379,8 +379,8 @@ class Attempt:
         self.feed(journal.Returned(self.now, seen.id, self.voice.payload(message)))
 
     def meet_early(self, seen: Seen, message: Any) -> None:
-        says = [self.voice.sentence("not_taken"), *self._question()]
-        record.refuse(self.rec, self.now, seen, says, self.rec.shown is not None, self._carrier(seen), self.voice)
+        note = [self.voice.sentence("not_taken")]
+        record.refuse(self.rec, self.now, seen, note, self._question(), self._carrier(seen), self.voice)
 
     def meet_answer(self, seen: Seen, message: Any) -> None:
         record.take(self.rec, seen)
@@ -528,7 +528,7 @@ class Attempt:
         first = [self.voice.sentence("not_taken")] if machine else []  # it asks again: the message is not its answer
         record.finish_lapse(self.rec, self.now, says, lines, standing, self.voice, first=first)
         if machine:
-            record.refuse(self.rec, self.now, seen, [], False, self._carrier(seen), self.voice)
+            record.refuse(self.rec, self.now, seen, [], [], self._carrier(seen), self.voice)
         self.machine = machine
 
     def _left(self) -> tuple[list[str], Machine | None]:

@@ -230,10 +230,11 @@ def look(rec: Record, now: int, arrival: Arrival, owner: str, mark: str, shape: 
         return Look("answered")
     if mark not in [seen.marks[i : i + MARK] for i in range(0, len(seen.marks), MARK)]:
         seen = change(rec, seen, marks=seen.marks + mark)
-    return _claim(rec, now, seen, owner) if claims else Look("wait")
+    return claim(rec, now, seen, owner) if claims else Look("wait")
 
 
-def _claim(rec: Record, now: int, seen: Seen, owner: str) -> Look:
+def claim(rec: Record, now: int, seen: Seen, owner: str) -> Look:
+    """Take up what nobody works at: the check or handler of this message, of another, or the turns."""
     for other in (seen, *rec.seen.values()):
         if other.state in ("aside", "checking") and other.until <= now:
             change(rec, other, owner=owner, until=now + LEASE, claims=other.claims + 1)
@@ -441,15 +442,24 @@ def step_aside(rec: Record, now: int, seen: Seen, owner: str, ref: tuple[str, st
         end_turn(rec)
 
 
-def refuse(rec: Record, now: int, seen: Seen, says: Sequence[Say], asks: bool, carrier: Carrier, shape: Shape) -> None:
-    """A message that the dialog does not take; its user is told, with the question if that is to be had."""
+def refuse(
+    rec: Record,
+    now: int,
+    seen: Seen,
+    note: Sequence[Say],
+    question: Sequence[Say],
+    carrier: Carrier,
+    shape: Shape,
+) -> None:
+    """A message that the dialog does not take; its user is told, with the question, unless that is unread itself."""
     waiting = any(item.asks for item in rec.unread.values())
     rec.claims = 0
-    if waiting and seen.reply is None:  # the question itself is still unread: its delivery fetches that
+    if waiting and seen.reply is None:  # its delivery fetches the question
         change(rec, seen, state="fetching", body=None, refused=True)
         return
     seen = change(rec, seen, state="done", body=None, refused=True)
-    answer(rec, now, seen, says, asks, carrier, shape)
+    says = note if waiting else [*note, *question]
+    answer(rec, now, seen, says, not waiting and rec.shown is not None, carrier, shape)
 
 
 def finish(
@@ -659,6 +669,7 @@ def answer(
     before = [item for item in rec.readable() if item.message == seen.id and not item.doubtful]
     for item in before:  # what a time-out said first
         del rec.unread[item.number]
+        asks = asks or item.asks
     parts, last = shape.pack([*(item.say for item in before), *says])
     if not parts:  # nothing to show: its question counts as shown
         change(rec, seen, reply="" if seen.reply is None else seen.reply)

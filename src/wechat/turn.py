@@ -14,13 +14,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from . import journal, record
 from .attempt import POISON, Attempt, Conduct, Delivery, Turn, arriving, choose
 from .dialog import Step
 from .errors import StepFailed, StepInterrupted, UnknownFormat
-from .record import Record, Seen
+from .record import Look, Record, Seen
 from .replay import Machine, Said, idempotency_key
 from .router import Route
 
@@ -338,19 +339,26 @@ def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: 
             return False
         if found.what == "full":
             record.turn_away(rec, now, arrival, conduct.voice.sentence("too_many"), conduct.voice)
-        elif found.what == "beside":
-            made[:] = [Visit(found.what, beside=(found.message,))]
-        elif found.what == "claimed":
-            hot = live.take(desk.rec)
-            attempt = Attempt(conduct, delivery, rec, now, hot if rec.journal is journal else None)
-            attempt.proceed(claimed=True)
-            made[:] = [Visit(found.what, attempt, tuple(attempt.beside))]
         elif found.what == "wait":
             choose(conduct, delivery, rec, now)
+        else:
+            hot = live.take(desk.rec) if found.what == "claimed" else None
+            made[:] = [_claimed(conduct, delivery, rec, now, found, hot if rec.journal is journal else None)]
         return True
 
     yield from desk.update(change, turns=lambda: made[0].attempt.reports if made[0].attempt else ())
     return made[0]
+
+
+def _claimed(
+    conduct: Conduct, delivery: Delivery, rec: Record, now: int, found: Look, machine: Machine | None = None
+) -> Visit:
+    """What a look that claimed goes on with."""
+    if found.what != "claimed":
+        return Visit(found.what, beside=(found.message,) if found.what == "beside" else ())
+    attempt = Attempt(conduct, delivery, rec, now, machine)
+    attempt.proceed(claimed=True)
+    return Visit(found.what, attempt, tuple(attempt.beside))
 
 
 def _spawn(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, visit: Visit) -> Effects:
@@ -722,22 +730,36 @@ def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message
         outcome = "quarantined" if poisoned else "failed"
         yield Report(Turn(message, conduct.voice.public(says), "before", outcome, 0, seen.deliveries, came.error))
 
-    def change(rec: Record, now: int) -> bool:
+    made = [Visit("wait")]
+
+    def verdict(claims: bool, rec: Record, now: int) -> bool:
         held = claim.held(rec)
         if held is None:
             return False
         arrival = arriving(conduct, rec, now, message, checked=True)
         crowded = arrival.state == "queued" and record.crowded(rec, now)
-        verdict = [conduct.voice.sentence("too_many")] if crowded and not says else says
-        if verdict:
+        words = [conduct.voice.sentence("too_many")] if crowded and not says else says
+        if words:
             quote = conduct.voice.quote(message)
-            record.finish_beside(rec, now, held, verdict, delivery.carrier(held, now), conduct.voice, quote)
+            record.finish_beside(rec, now, held, words, delivery.carrier(held, now), conduct.voice, quote)
         else:
             record.admit(rec, now, held, arrival, conduct.voice)
+        found = record.claim(rec, now, rec.seen[held.id], claim.owner) if claims else Look("wait")
+        made[:] = [_claimed(conduct, delivery, rec, now, found)]
         return True
 
-    yield from desk.update(change)
+    try:
+        yield from _judge(desk, partial(verdict, not delivery.worker.stopping), made)
+    except UnknownFormat:  # a dialog that only a newer worker knows
+        yield from _judge(desk, partial(verdict, False), made)
+    yield from _spawn(conduct, delivery, desk, claim.owner, made[0])
     yield from _tell_here(desk, seen.id)
+
+
+def _judge(desk: Desk, verdict: Callable[[Record, int], bool], made: list[Visit]) -> Effects:
+    """Nobody may look at this message again, so whoever judged it goes on with what came of it."""
+    made[:] = [Visit("wait")]
+    yield from desk.update(verdict, turns=lambda: made[0].attempt.reports if made[0].attempt else ())
 
 
 def _handle(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message: Any, claim: Claim) -> Effects:

@@ -56,6 +56,7 @@ class Law:
         self.screen: list[tuple[int, str, str]] = []
         self.said: dict[str, str] = {}  # tokens, and of which message's turn
         self.exempt: set[str] = set()
+        self.repeated: set[str] = set()
         self.turns: Counter[tuple[str, str]] = Counter()
         self.took: set[str] = set()
         self.faults: list[Typed] = []
@@ -232,7 +233,7 @@ class Law:
         ended = not after.owner and not after.turn  # a cancel word, or the end of the conversation, leaves none waiting
         stopped = all(_state(after, id) in ("done", "") for id in left)
         self.must(
-            left == waiting[: len(left)] or (ended and stopped) or stopped and after.cancelled,
+            left == waiting[: len(left)] or (ended and stopped) or (stopped and after.cancelled),
             "I11 out of order:",
             waiting,
             left,
@@ -260,8 +261,12 @@ class Law:
             return
         stands = machine.wants_step or machine.done or after.turn == "" or self.world.after or self.world.on_error
         self.must(stands or self.world.deployed, "rule 9: a turn at an ask:", after.turn, machine.stands_at())
+        asked = after.shown is not None or any(item.asks for item in after.unread.values())
+        self.must(after.turn or asked, "fault 13: a question that was not shown, and never will be", after.standing)
         if not after.turn and not self.world.deployed:
-            self.must(not machine.done and not machine.wants_step, "rule 9: between turns, and at no ask", after.journal)
+            self.must(
+                not machine.done and not machine.wants_step, "rule 9: between turns, and at no ask", after.journal
+            )
             self.must(len(after.journal) < 200, "I14 a journal without end")
 
     def entries(self, before: Record, after: Record) -> None:
@@ -280,11 +285,13 @@ class Law:
                 self.entered[kind, entry.message] += 1
                 self.unless_rolled(self.entered[kind, entry.message] == 1, "I3 entered twice:", kind, entry.message)
             if isinstance(entry, journal.Recalled) and entry.key in ("o", "n"):
-                values = [rec.data[entry.key].value if entry.key in rec.data else None for rec in (before, after)]
-                self.unless_rolled(entry.value in values, "a value of another time was read:", entry, values)
+                first, last = _count(before, entry.key), _count(after, entry.key)
+                fits = first <= (entry.value or 0) <= last
+                self.unless_rolled(fits, "a value of another time was read:", entry, first, last)
 
     def replies(self, before: Record, after: Record) -> None:
         """Rule 4: nothing leaves what is unread but in the write that binds it, or when its time is over."""
+        self.told_again(before, after)
         kept = "".join(str(item.say) for item in after.unread.values())
         kept += "".join(str(s.reply) for s in after.seen.values() if s.reply and _reply(before, s.id) is None)
         for item in before.unread.values():
@@ -295,16 +302,29 @@ class Law:
                 continue
             message = item.held[0] if item.held else ""
             sent = message and message in self.bound
-            gone = item.until <= self.world.now or any(s.state != "queued" and s.reply == "" for s in _new(before, after))
+            gone = item.until <= self.world.now or any(
+                s.state != "queued" and s.reply == "" for s in _new(before, after)
+            )
             self.must(sent or gone, "P6 lost:", item)
             if gone:
                 self.exempt.update(tokens)
+
+    def told_again(self, before: Record, after: Record) -> None:
+        """What a refusal quotes, or what is said anew because it was made anew, is said more often than once."""
+        new = [(item.message, str(item.say)) for item in after.unread.values() if item.number not in before.unread]
+        new += [(s.id, str(s.reply)) for s in after.seen.values() if s.reply and _reply(before, s.id) is None]
+        marked = {message for message, text in new if any(mark in text for mark in AGAIN)}
+        for message, text in new:
+            if message in marked:
+                self.repeated.update(TOKEN.findall(text))
 
     def turn(self, over: turn.Turn, before: Record, after: Record) -> None:
         message, rolled = over.message.id, self.rolled
         self.turns[message, over.outcome] += 1
         ended = sum(self.turns[message, outcome] for outcome in ONCE)
-        most = 1 + self.turns[message, "rerouted"] + (before.turn.endswith("t")) + self.lapsed(message)
+        seen = after.seen.get(message)
+        lapsed = before.turn.endswith("t") or (seen is not None and before.late(seen.at) > 0)
+        most = 1 + self.turns[message, "rerouted"] + lapsed + self.lapsed(message)
         self.unless_rolled(ended <= most, "P1 two turns of one message:", message, over.outcome, dict(self.turns))
         if over.outcome == "diverged":
             self.must(self.world.deployed or rolled, "P8 diverged, and nothing was deployed:", over.error)
@@ -343,13 +363,19 @@ class Law:
     def progress(self, work: Work, before: Record, after: Record, effect: turn.Write) -> None:
         """P9: a crash loop ends, and nothing else does."""
         for seen in _new(before, after):
-            if seen.reply is None and before.turn and any("[cancelled]" in str(u.say) for u in after.unread.values()):
-                if not before.unread.keys() >= after.unread.keys() and after.cancelled:
-                    self.cancelled.add(before.turn.removesuffix("t"))
+            told = any("[cancelled]" in str(item.say) for item in after.unread.values() if item.message == seen.id)
+            if told and before.turn and after.cancelled:
+                self.cancelled.add(before.turn.removesuffix("t"))
         if after.owner and after.owner.split(":")[0] != before.owner.split(":")[0]:
             self.stuck += 1
-        grown = after.journal[len(before.journal) :] if before.journal == after.journal[: len(before.journal)] else ["r"]
-        grown = [line for line in grown if not isinstance(journal.decode(line), journal.Intent) and "Interr" not in line] if grown != ["r"] else grown
+        grown = (
+            after.journal[len(before.journal) :] if before.journal == after.journal[: len(before.journal)] else ["r"]
+        )
+        grown = (
+            [line for line in grown if not isinstance(journal.decode(line), journal.Intent) and "Interr" not in line]
+            if grown != ["r"]
+            else grown
+        )
         left = any(_state(after, seen.id) != "queued" for seen in before.queue())
         if grown or after.turn != before.turn or left:
             self.stuck = 0
@@ -400,18 +426,15 @@ class Law:
         """P6: what was said reached the screen, and for certain not twice."""
         certain, maybe = Counter[str](), set[str]()
         for _, _, text in self.screen:
-            told = "[not_taken]" in text or "[expects]" in text  # there the question stands again
             for token in TOKEN.findall(text):
-                if "[maybe_read]" in text:
-                    maybe.add(token)
-                elif told or token.startswith("«P"):  # a picture has no room to say that it may have been seen
+                if "[maybe_read]" in text or token.startswith("«P"):  # a picture has no room to say that
                     maybe.add(token)
                 else:
                     certain[token] += 1
         for token, message in self.said.items():
             seen = certain[token] or token in maybe or token in self.exempt
             self.must(seen, "P6 never seen:", token, "of", message)
-            self.must(certain[token] <= 1, "P6 seen twice:", token, "of", message)
+            self.must(certain[token] <= 1 or token in self.repeated, "P6 seen twice:", token, "of", message)
 
     def nothing_was_swallowed(self) -> None:
         """P7: every message was taken, or its user was told that it was not."""
@@ -440,13 +463,14 @@ class Law:
                 fits = any(time - LATE <= at <= time + 900_000 + LATE for time in shown)
                 self.must(fits, "answered before it was shown, or too late:", token, shown, at)
 
-
     def queues(self, question: str) -> bool:
         """Whether it is of a program that takes what was typed before its question was shown."""
         program = re.match(r"Qr(\d+)\.", question)
         return program is not None and int(program[1]) % 4 == 0
 
 
+#: what says that something is said again
+AGAIN = ("[not_taken]", "[expects]", "[otherwise]", "[regenerated]")
 #: what tells a user that a message was not taken, or that nothing was to be taken
 TOLD = (
     "[not_taken]", "[too_many]", "[too_late]", "[expects]", "[otherwise]", "[thinking]", "FAULT", "[failed]",

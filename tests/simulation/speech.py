@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -122,7 +123,7 @@ class Voice:
     def split(self, text: str) -> list[str]:
         ends = [match.end() for match in TOKEN.finditer(text)][self.room - 1 :: self.room]
         cuts = [0, *(end for end in ends if end < len(text)), len(text)]
-        return [part for a, b in zip(cuts, cuts[1:], strict=False) if (part := text[a:b].strip("\n"))]
+        return [part for a, b in itertools.pairwise(cuts) if (part := text[a:b].strip("\n"))]
 
     def more(self, say: Any, count: int) -> Any:
         return f"{say}\n[more:{count}]" if isinstance(say, str) else say

@@ -113,6 +113,7 @@ class Work:
     jobs: list[Job] = dataclasses.field(default_factory=list)
     done: str = ""  # the key of the step that was done last, and is not on record yet
     token: int = 0  # of what it waits for: a later wake-up is none
+    looks: bool = False  # it waits for a job
 
 
 class World:
@@ -203,7 +204,7 @@ class World:
         delay = self.rng.choice([0, 0, 300, 900, 7_000]) if self.faults else 0
         burst = self.chance(self.bursts)
         self.at(self.now + delay, self.push, typed)
-        for i in range(3 if burst else 0):  # four pushes in one second; the second may be the first to come
+        for _ in range(3 if burst else 0):  # four pushes in one second; the second may be the first to come
             self.at(self.now + delay + self.rng.randrange(1_000), self.stray, typed, True)
         if self.chance(self.strays):
             later = self.rng.choice([1, 30_000, 90_000, 200_000, 700_000])
@@ -333,7 +334,9 @@ class World:
         """What a worker takes for the store's time."""
         return self.now + host.skew
 
-    def spawn(self, host: Host, generator: Generator[Any, Any, Any], ended: Callable[[Any], None] | None = None) -> None:
+    def spawn(
+        self, host: Host, generator: Generator[Any, Any, Any], ended: Callable[[Any], None] | None = None
+    ) -> None:
         work = Work(generator, host, host.gen, ended or (lambda value: None))
         host.works.add(work)
         self.at(self.soon(), self.step, work, None)
@@ -367,7 +370,7 @@ class World:
             return
         host.halting = True
         for work in host.works:
-            if work.jobs and work.jobs[-1].halts:
+            if work.looks and work.jobs[-1].halts:
                 work.token += 1
                 self.at(self.soon(5), self.look, work, work.token, 0)
         self.exit(host, gen)
@@ -506,7 +509,9 @@ class World:
         if rng.random() >= self.slow:
             return rng.choice([20, 300, 2_000])
         z = rng.randrange(-60, 120)
-        return rng.choice([4_300 + z, 4_900, 5_030, 9_300 + z, 9_900, 14_000, 14_400 + z, 14_900, 16_000, 40_000, 60_000])
+        return rng.choice(
+            [4_300 + z, 4_900, 5_030, 9_300 + z, 9_900, 14_000, 14_400 + z, 14_900, 16_000, 40_000, 60_000]
+        )
 
     def hook(self, work: Work, effect: turn.Hook) -> Any:
         value, error = self.law.hooked(effect)
@@ -521,6 +526,7 @@ class World:
 
     def glance(self, work: Work, beat: int) -> None:
         work.token += 1
+        work.looks = True
         until = min(self.now + beat, max(work.jobs[-1].end, self.now))
         self.at(until + 1, self.look, work, work.token, beat)
 
@@ -532,6 +538,7 @@ class World:
         if host.paused > self.now:
             self.at(host.paused, self.look, work, token, beat)
             return
+        work.looks = False
         job, now = work.jobs[-1], self.local(host)
         if host.halting and job.halts and self.now < job.end:
             work.jobs.pop()
