@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from .errors import UnknownFormat
 from .journal import Afresh, Began, Intent, compact, decode
+from .journal import read as unpack
 
 #: the newest format of a record that this version writes and reads
 FORMAT = 1
@@ -746,23 +746,23 @@ def read(kept: Mapping[str, str]) -> Record:
     """The record that `fields` made; an empty one from nothing. Raises `UnknownFormat` for one that a newer version wrote."""
     rec = Record()
     if "h" in kept:
-        _read_head(rec, json.loads(kept["h"]))
+        _read_head(rec, unpack(kept["h"]))
     for name in sorted((name for name in kept if name.isdigit()), key=int):
         rec.journal.append(kept[name])
-    seen = [_read_seen(name[1:], json.loads(text)) for name, text in kept.items() if name[0] == "s"]
+    seen = [_read_seen(name[1:], unpack(text)) for name, text in kept.items() if name[0] == "s"]
     rec.seen = {s.id: s for s in sorted(seen, key=lambda s: (s.at, s.created, s.id))}
     items = sorted((int(name[1:]), text) for name, text in kept.items() if name[0] == "u")
-    rec.unread = {number: _read_unread(number, json.loads(text)) for number, text in items}
-    rec.data = {name[1:]: Datum(*json.loads(text)) for name, text in kept.items() if name[0] == "d"}
-    rec.told = {name[1:]: json.loads(text) for name, text in kept.items() if name[0] == "t"}
-    rec.partial = Partial(*json.loads(kept["p"])) if "p" in kept else None
+    rec.unread = {number: _read_unread(number, unpack(text)) for number, text in items}
+    rec.data = {name[1:]: Datum(*unpack(text)) for name, text in kept.items() if name[0] == "d"}
+    rec.told = {name[1:]: unpack(text) for name, text in kept.items() if name[0] == "t"}
+    rec.partial = Partial(*unpack(kept["p"])) if "p" in kept else None
     return rec
 
 
 def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
     """What a store must put and drop to make `after` of `before`."""
     put: dict[str, str] = {}
-    if _head_values(before) != _head_values(after) or not (before.seen or before.journal):
+    if _head_values(before) != _head_values(after):
         put["h"] = _head(after)
     shorter = min(len(before.journal), len(after.journal))
     same = next((i for i in range(shorter) if before.journal[i] != after.journal[i]), shorter)
@@ -779,6 +779,8 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
         new: Mapping[Any, Any] = now
         put.update((f"{letter}{key}", write(value)) for key, value in new.items() if _differ(old.get(key), value))
         drop += [f"{letter}{key}" for key in old if key not in new]
+    if put and not (before.seen or before.journal):  # it may be the first that is written of it
+        put["h"] = _head(after)
     return put, drop
 
 

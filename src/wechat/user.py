@@ -83,7 +83,8 @@ class User:
         names: list[str | None] = []
 
         def look(rec: Record, now: int, voice: Voice) -> None:
-            names[:] = [record.dialog_name(rec)]
+            lapsed = not rec.turn and rec.late(now) > record.GRACE  # it is forgotten when a message comes
+            names[:] = [None if lapsed else record.dialog_name(rec)]
 
         await self._change(look)
         return names[0]
