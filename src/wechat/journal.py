@@ -143,6 +143,8 @@ FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind
 #: the newest format this version writes and reads
 FORMAT = 1
 
+_ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder()
+
 
 def interruption(at: int, name: str) -> Failure:
     """A step that may run once only was cut off, or took too long: nobody knows whether it was done."""
@@ -160,7 +162,7 @@ def encode(entry: Entry) -> str:
 
 def decode(text: str) -> Entry:
     """The entry that `encode` wrote. Raises `UnknownFormat` for a kind that a newer version wrote."""
-    letter, *values = json.loads(text)
+    letter, *values = read(text)
     if letter not in KINDS:
         raise UnknownFormat(f"a journal entry of the unknown kind {letter!r}", found=FORMAT + 1, known=FORMAT)
     kind = KINDS[letter]
@@ -170,8 +172,13 @@ def decode(text: str) -> Entry:
 
 
 def compact(value: Any) -> str:
-    """JSON without spaces. Raises ValueError for NaN and infinity, TypeError for what is not JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """JSON without spaces, of what JSON can hold (`plain`). Raises ValueError for half a surrogate pair, which no store keeps."""
+    return _ENCODER.encode(value).decode()
+
+
+def read(text: str) -> Any:
+    """What `compact` wrote."""
+    return _DECODER.decode(text)
 
 
 # ---- values ---------------------------------------------------------------------------------------------------------
@@ -179,9 +186,9 @@ def compact(value: Any) -> str:
 
 def plain(value: Any) -> Any:
     """A step's result, or one of the user's data, as JSON holds it. Raises TypeError or ValueError where it cannot."""
-    text = compact(msgspec.to_builtins(value, str_keys=True, enc_hook=_dump))
-    text.encode()  # half a surrogate pair is no text, and no store keeps it
-    return json.loads(text)
+    made = msgspec.to_builtins(value, str_keys=True, enc_hook=_dump)
+    json.dumps(made, allow_nan=False)  # which `compact` would make null of
+    return read(compact(made))
 
 
 def restore(value: Any, annotation: Any) -> Any:

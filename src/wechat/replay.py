@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import hashlib
 import inspect
 import random
@@ -53,6 +54,12 @@ from .journal import Entry
 Part: TypeAlias = "Generator[Any, Any, Any] | Coroutine[Any, Any, Any]"
 
 
+#: kinds of parameter that a message may be handed to
+POSITIONAL = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)
 #: so many commands a dialog may give between two entries
 ENDLESS = 10_000
 
@@ -116,6 +123,19 @@ class Script:
         if version > self.version:
             raise UnknownFormat(f"version {version} of the dialog {self.name!r}", found=version, known=self.version)
         return self.function if version == self.version else self.past.get(version)
+
+    def begin(self, function: Callable[..., Any], message: Any, state: Mapping[str, Any]) -> Part:
+        """The dialog, called; nothing of it has run. Raises what the call itself raises."""
+        if function not in self._takes:
+            parameters = inspect.signature(function).parameters.values()
+            self._takes[function] = any(parameter.kind in POSITIONAL for parameter in parameters)
+        part: Part = function(message, **state) if self._takes[function] else function(**state)
+        return part
+
+    @functools.cached_property
+    def _takes(self) -> dict[Callable[..., Any], bool]:
+        """Which of its functions take the message: to look at a signature is slow."""
+        return {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -398,7 +418,7 @@ class Machine:
     def _open(self, message: Any, state: Mapping[str, Any]) -> None:
         token = running.set(self)
         try:
-            part = _start(self._function, message, state)
+            part = self.script.begin(self._function, message, state)
         except Exception as error:  # the call itself: a parameter that `again` did not name
             self._raised(error)
             return
@@ -577,13 +597,6 @@ def replay(scripts: Mapping[str, Script], entries: Iterable[str], medium: Medium
         machine.feed(line)
     machine.replaying = False
     return machine
-
-
-def _start(function: Callable[..., Any], message: Any, state: Mapping[str, Any]) -> Part:
-    parameters = inspect.signature(function).parameters.values()
-    takes = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
-    part: Part = function(message, **state) if takes else function(**state)
-    return part
 
 
 def _frames(part: Any) -> Iterable[Any]:

@@ -194,7 +194,8 @@ class Router:
             route = dataclasses.replace(route, script=_merged(known, route.script))
         self._scripts[route.script.name] = route.script
         self._routes.append(route)
-        self._renew()
+        if known is not None or self._past:
+            self._renew()
 
     def _register(
         self,

@@ -621,7 +621,8 @@ def outcome(step: Step[Any], done: Done) -> str:
     if isinstance(error, StepFailed):
         return journal.encode(journal.Failure(done.now, step.name, error.type, error.message))
     kind = TimeoutError if isinstance(error, TookTooLong) else type(error)
-    return journal.encode(journal.Failure(done.now, step.name, kind.__name__, str(error)))
+    message = str(error).encode(errors="replace").decode()  # half a surrogate pair is kept nowhere
+    return journal.encode(journal.Failure(done.now, step.name, kind.__name__, message))
 
 
 def _hooks(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine, lease: Lease) -> Effects:
