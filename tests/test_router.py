@@ -10,6 +10,7 @@ import pytest
 
 from talk import Chat
 from wechat import Bot, ConfigurationError, Router, step
+from wechat.errors import UnknownFormat
 from wechat.router import mode_of, name_of, normal
 
 
@@ -221,3 +222,108 @@ def test_a_method_may_stand_under_several_routes() -> None:
     assert [route.script.name for route in router.routes] == ["Shop.greet", "Shop.greet"]
     with pytest.raises(ConfigurationError, match="two dialogs are named"):
         router.image(Shop().greet)
+
+
+# ---- versions of a dialog --------------------------------------------------------------------------------------------
+
+
+def now_it_asks(message: Any) -> Any:
+    return f"new {(yield 'new?')}"
+
+
+def then_it_asked(message: Any) -> Any:
+    return f"old {(yield 'old?')}"
+
+
+async def long_ago(message: Any) -> str:
+    return "oldest"
+
+
+@pytest.mark.parametrize("first", ["the route", "the version"])
+def test_an_earlier_version_may_be_registered_before_the_dialog_or_after(first: str) -> None:
+    router = Router()
+    if first == "the version":
+        assert router.version(now_it_asks, 1)(then_it_asked) is then_it_asked
+    router.text("d", version=2)(now_it_asks)
+    if first == "the route":
+        router.version(now_it_asks, 1)(then_it_asked)
+    (script,) = router.scripts.values()
+    assert [script.of(1), script.of(2)] == [then_it_asked, now_it_asks]
+    assert [route.script for route in router.routes] == [script]
+
+
+def test_an_earlier_version_has_no_route_of_its_own() -> None:
+    router = Router()
+    router.text("d", version=2)(now_it_asks)
+    router.version(now_it_asks, 1)(then_it_asked)
+    assert [route.script.name for route in router.routes] == ["now_it_asks"]
+    assert list(router.scripts) == ["now_it_asks"]
+
+
+def test_there_may_be_several_earlier_versions_and_gaps_between_them() -> None:
+    router = Router()
+    router.text("d", version=7)(now_it_asks)
+    router.version(now_it_asks, 3)(then_it_asked)
+    router.version(now_it_asks, 1)(long_ago)
+    (script,) = router.scripts.values()
+    assert [script.of(number) for number in (1, 2, 3, 7)] == [long_ago, None, then_it_asked, now_it_asks]
+    with pytest.raises(UnknownFormat):
+        script.of(8)
+
+
+def test_versions_come_with_their_router() -> None:
+    router, bot = Router(), Bot("token", store="memory://")
+    router.text("d", version=2)(now_it_asks)
+    router.version(now_it_asks, 1)(then_it_asked)
+    bot.include(router)
+    (script,) = bot.scripts.values()
+    assert script.of(1) is then_it_asked
+
+
+def test_a_version_may_be_registered_where_its_dialog_was_included() -> None:
+    router, bot = Router(), Bot("token", store="memory://")
+    router.text("d", version=2)(now_it_asks)
+    bot.include(router)
+    bot.version(now_it_asks, 1)(then_it_asked)
+    assert bot.scripts["now_it_asks"].of(1) is then_it_asked
+
+
+def test_a_dialog_under_several_routes_has_one_version() -> None:
+    router = Router()
+    router.text("d", version=2)(now_it_asks)
+    router.click("D")(now_it_asks)
+    router.version(now_it_asks, 1)(then_it_asked)
+    assert {(route.script.version, route.script.of(1)) for route in router.routes} == {(2, then_it_asked)}
+    with pytest.raises(ConfigurationError, match="version=2 and with version=3: say it once"):
+        router.image(version=3)(now_it_asks)
+
+
+def test_a_version_that_is_not_older_than_its_route_is_refused() -> None:
+    for number in (2, 3):
+        router = Router()
+        router.text("d", version=2)(now_it_asks)
+        with pytest.raises(ConfigurationError, match=f"give the route version={number + 1}"):
+            router.version(now_it_asks, number)(then_it_asked)
+
+
+def test_one_version_twice_is_refused() -> None:
+    router = Router()
+    router.text("d", version=2)(now_it_asks)
+    router.version(now_it_asks, 1)(then_it_asked)
+    router.version(now_it_asks, 1)(then_it_asked)  # the very same is no other
+    with pytest.raises(ConfigurationError, match="version 1 of now_it_asks is registered twice"):
+        router.version(now_it_asks, 1)(long_ago)
+
+
+@pytest.mark.parametrize("handler", [stepped, plain, nothing])
+def test_what_has_no_journal_has_no_earlier_version(handler: Any) -> None:
+    with pytest.raises(ConfigurationError, match="only a dialog has a journal"):
+        Router().version(now_it_asks, 1)(handler)
+
+
+@pytest.mark.parametrize("number", [0, -1, True, "2", 1.5, None])
+def test_a_version_is_a_whole_number_from_one_on(number: Any) -> None:
+    with pytest.raises(ConfigurationError, match="a whole number, 1 or more"):
+        Router().text("d", version=number)(now_it_asks)
+    with pytest.raises(ConfigurationError, match="a whole number, 1 or more"):
+        Router().version(now_it_asks, number)
