@@ -361,7 +361,7 @@ class Attempt:
 
     def _unshown(self, seen: Seen) -> bool:
         """Whether the message arrived before the question was shown."""
-        return self.rec.shown is None or seen.at < self.rec.shown
+        return self.rec.early(seen.at)
 
     def is_misplaced_event(self, seen: Seen, message: Any, mode: str) -> bool:
         return bool(message.kind == "event")

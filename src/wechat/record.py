@@ -143,7 +143,8 @@ class Record:
     claims: int = 0  # of the lease, since the last progress
     turn: str = ""  # the message whose turn has begun and not ended; with a "t" behind: its time-out's turn
     side: int | None = None  # where in the journal a side dialog begins
-    shown: int | None = None  # when the question that the dialog waits at was shown
+    shown: int | None = None  # when the question that the dialog waits at was shown last: from then its time runs
+    since: int = 0  # how long before that it was shown first: what was typed after that may answer it
     standing: Standing | None = None
     cancelled: bool = False  # the turn under way is to be dropped, and whoever runs it does not know yet
     watermark: int = -1  # the youngest CreateTime of a message that was forgotten, seconds
@@ -184,6 +185,10 @@ class Record:
     def dialog(self) -> list[str]:
         """The journal of the dialog that runs: the side dialog's, where there is one."""
         return self.journal if self.side is None else self.journal[self.side :]
+
+    def early(self, at: int) -> bool:
+        """Whether a message arrived before the question that stands was shown."""
+        return self.shown is None or at < self.shown - self.since
 
     def late(self, at: int) -> float:
         """How long after the time-out of the ask that stands a message arrived (ms); 0 or less: in time."""
@@ -486,7 +491,7 @@ def finish(
     if standing is None:
         forget(rec)
     elif standing is not rec.standing:
-        rec.standing, rec.shown = standing, None
+        rec.standing, rec.shown, rec.since = standing, None, 0
         no_question(rec)
     end_turn(rec)
     answer(rec, now, change(rec, seen, state="done", body=None), says, shows, carrier, shape, quote)
@@ -523,7 +528,7 @@ def finish_lapse(
     for i, say in enumerate(parts):
         _put(rec, Unread(0, message, say, standing is not None and i == last, now + UNREAD))
     if not parts and standing is not None:
-        rec.shown = now
+        show(rec, now)
 
 
 def drop(rec: Record) -> None:
@@ -586,7 +591,7 @@ def leave(rec: Record) -> None:
 
 def forget(rec: Record) -> None:
     """The conversation is over. Messages seen, unread replies and data belong to the user."""
-    rec.journal, rec.shown, rec.standing, rec.side = [], None, None, None
+    rec.journal, rec.shown, rec.since, rec.standing, rec.side = [], None, 0, None, None
     no_question(rec)
 
 
@@ -596,6 +601,12 @@ def forget(rec: Record) -> None:
 def change(rec: Record, seen: Seen, **fields: Any) -> Seen:
     rec.seen[seen.id] = changed = dataclasses.replace(seen, **fields)
     return changed
+
+
+def show(rec: Record, now: int) -> None:
+    """The question that stands is shown, perhaps once more."""
+    rec.since = 0 if rec.shown is None else rec.since + now - rec.shown
+    rec.shown = now
 
 
 def no_question(rec: Record) -> None:
@@ -612,7 +623,7 @@ def settle(rec: Record, now: int) -> None:
     for item in [item for item in rec.unread.values() if item.until <= now]:
         del rec.unread[item.number]
         if item.asks:
-            rec.shown = item.until
+            show(rec, item.until)
     for key in [key for key, datum in rec.data.items() if datum.expires is not None and datum.expires <= now]:
         del rec.data[key]
     for key in [key for key, until in rec.told.items() if until <= now]:
@@ -673,7 +684,8 @@ def answer(
     parts, last = shape.pack([*(item.say for item in before), *says])
     if not parts:  # nothing to show: its question counts as shown
         change(rec, seen, reply="" if seen.reply is None else seen.reply)
-        rec.shown = now if asks else rec.shown
+        if asks:
+            show(rec, now)
         return
     carried = bool(carrier) and seen.reply is None and now - seen.at <= SAME
     if not carried:
@@ -710,7 +722,7 @@ def _carry(
     left = len(rec.readable())
     bind(rec, seen.id, shape.more(say, left) if left else say)
     if asks:
-        rec.shown = now
+        show(rec, now)
 
 
 def _put_first(rec: Record, items: Sequence[Unread]) -> None:
@@ -723,7 +735,7 @@ def _put_first(rec: Record, items: Sequence[Unread]) -> None:
 
 # ---- how it is kept -------------------------------------------------------------------------------------------------
 
-_HEAD = ("owner", "until", "claims", "turn", "side", "shown", "watermark", "count", "cancelled")
+_HEAD = ("owner", "until", "claims", "turn", "side", "shown", "since", "watermark", "count", "cancelled")
 _SEEN = ("created", "at", "state", "marks", "body", "reply", "refused", "owner", "until", "claims")
 _STATES = {"checking": "c", "queued": "q", "taken": "t", "fetching": "f", "aside": "a", "done": "d"}
 _NAMES = {letter: state for state, letter in _STATES.items()}

@@ -221,7 +221,7 @@ class Law:
         late = before.standing and before.late(seen.at) > 0
         over = before.cancelled or self.world.killed or after.cancelled or not after.journal
         self.must(
-            late or over or before.turn or seen.at <= before.shown + LATE,
+            late or over or before.turn or before.early(seen.at - LATE),
             "P7 refused, though its question was shown:",
             seen.id,
         )
@@ -230,7 +230,9 @@ class Law:
         """I11: messages leave the queue in the order in which they came; none is taken while an older one is checked."""
         waiting = [seen.id for seen in before.seen.values() if seen.state in ("queued", "checking")]
         stay = [id for id in waiting if _state(after, id) in ("queued", "checking")]
+        over = after.cancelled or not after.owner  # ended from outside: what waited is told so, whatever is checked
         left = [id for id in waiting if before.seen[id].state == "queued" and id not in stay]
+        left = [id for id in left if not (over and after.seen[id].refused)]
         fits = not stay or not left or waiting.index(left[-1]) < waiting.index(stay[0])
         self.must(fits, "I11 out of order:", waiting, left)
 

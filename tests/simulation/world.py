@@ -604,7 +604,7 @@ class World:
         self.go()
         self.law.at_rest()
         self.heal()
-        for _ in range(16):
+        for _ in range(50):
             self.now += 30_000
             self.type("word", "继续")
             self.go()
