@@ -107,6 +107,7 @@ class Failure:
     name: str
     type: str
     message: str
+    made: str | None = None  # of a text that was to be said, before it broke off
 
 
 @dataclasses.dataclass(frozen=True)

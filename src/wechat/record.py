@@ -436,6 +436,7 @@ def stream(rec: Record, text: str) -> None:
 def cut(rec: Record, length: int) -> None:
     """The dialog does not want the message of this turn: it waits on, as it was."""
     del rec.journal[length:]
+    rec.partial = None  # what was shown is no part of what is said now
     name_turn(rec, rec.turn + "r")  # the journal is shorter now, so its length proves nothing
 
 

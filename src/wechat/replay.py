@@ -356,6 +356,8 @@ class Machine:
     def _failure(self, entry: journal.Failure) -> None:
         self._steps(entry)
         self.at = entry.at
+        if self.streams and entry.made:  # it may have been shown: what was made stays said
+            self._say(entry.made)
         kind = StepInterrupted if entry.type == "StepInterrupted" else StepFailed
         self._go(None, kind(entry.type, entry.message))
 

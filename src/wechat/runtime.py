@@ -361,7 +361,7 @@ class Job:
             value, error = None, cancelled
         if isinstance(error, LeaseRunsOut):
             return turn.Lost(now)
-        return turn.Halted(now) if isinstance(error, GoesDown) else turn.Done(value, error, now)
+        return turn.Halted(now) if isinstance(error, GoesDown) else turn.Done(value, error, now, "".join(self.made))
 
 
 def ends_at_once(step: Step[Any]) -> bool:

@@ -158,11 +158,12 @@ class Written:
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-    """What came of a step or hook."""
+    """What came of a step or hook. `text`: what one that streams had made when it failed."""
 
     value: Any
     error: BaseException | None
     now: int
+    text: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -576,7 +577,7 @@ class Watch:
             self.desk.now = came.now
             if end is not None and came.now >= end:
                 yield Leave()
-                return Done(None, TookTooLong("it took too long"), came.now)
+                return Done(None, TookTooLong("it took too long"), came.now, came.text)
             goes_on = True
             if self.shows and came.text != shown:
                 shown, alive = came.text, came.now
@@ -616,13 +617,23 @@ def outcome(step: Step[Any], done: Done) -> str:
             return journal.encode(journal.Result(done.now, step.name, value))
         except Exception as unfit:
             error = unfit
+    return journal.encode(_failure(step, done, error))
+
+
+def _failure(step: Step[Any], done: Done, error: BaseException) -> journal.Failure:
     if isinstance(error, StepInterrupted):
-        return journal.encode(journal.interruption(done.now, step.name))
-    if isinstance(error, StepFailed):
-        return journal.encode(journal.Failure(done.now, step.name, error.type, error.message))
-    kind = TimeoutError if isinstance(error, TookTooLong) else type(error)
-    message = str(error).encode(errors="replace").decode()  # half a surrogate pair is kept nowhere
-    return journal.encode(journal.Failure(done.now, step.name, kind.__name__, message))
+        kind, message = journal.INTERRUPTED
+    elif isinstance(error, StepFailed):
+        kind, message = error.type, error.message
+    else:
+        kind = TimeoutError.__name__ if isinstance(error, TookTooLong) else type(error).__name__
+        message = str(error)
+    return journal.Failure(done.now, step.name, kind, _clean(message), _clean(done.text) or None)
+
+
+def _clean(text: str) -> str:
+    """Without half a surrogate pair, which is kept nowhere."""
+    return text.encode(errors="replace").decode()
 
 
 def _hooks(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine, lease: Lease) -> Effects:
@@ -731,9 +742,10 @@ def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message
         outcome = "quarantined" if poisoned else "failed"
         yield Report(Turn(message, conduct.voice.public(says), "before", outcome, 0, seen.deliveries, came.error))
 
-    made = [Visit("wait")]
+    made: list[Visit] = []
 
     def verdict(claims: bool, rec: Record, now: int) -> bool:
+        made[:] = [Visit("wait")]  # of a write that was refused, nothing is left
         held = claim.held(rec)
         if held is None:
             return False
@@ -759,7 +771,6 @@ def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message
 
 def _judge(desk: Desk, verdict: Callable[[Record, int], bool], made: list[Visit]) -> Effects:
     """Nobody may look at this message again, so whoever judged it goes on with what came of it."""
-    made[:] = [Visit("wait")]
     yield from desk.update(verdict, turns=lambda: made[0].attempt.reports if made[0].attempt else ())
 
 

@@ -22,7 +22,7 @@ Dialog = Generator[Any, Any, Any]
 
 
 #: steps that make text, a piece at a time
-STREAMS = ("t", "u", "w", "ps")
+STREAMS = ("t", "u", "w", "ps", "fails")
 #: handlers of one step: what they give is said
 HANDLERS = ("handler", "only", "farewell")
 
@@ -285,6 +285,10 @@ def clumsy(m: Note) -> Dialog:  # steps that fail, are tried again, run out of t
     if a.text.endswith(("3", "7")):
         raise ZeroDivisionError("a bug")
     r = yield do("fail2", timeout=9)
+    try:
+        yield stream(do("fails", timeout=10))
+    except StepFailed:
+        yield say(f"«S broke off {r}»")
     return f"«S {r}»"
 
 

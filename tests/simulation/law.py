@@ -59,6 +59,7 @@ class Law:
         self.repeated: set[str] = set()
         self.turns: Counter[tuple[str, str]] = Counter()
         self.took: set[str] = set()
+        self.late: set[str] = set()  # messages that came after a time-out, which has a turn of its own
         self.faults: list[Typed] = []
         self.runs: Counter[str] = Counter()
         self.names: dict[str, str] = {}
@@ -196,7 +197,7 @@ class Law:
 
     def reply(self, was: Seen | None, seen: Seen, after: Record) -> None:
         if was is not None and was.reply is not None and was.reply != seen.reply:
-            old = self.world.now - seen.at > record.SAME
+            old = self.world.now - seen.at > record.SAME - LATE
             self.must(seen.reply == "" and old, "P1 a reply that changed:", seen.id, was.reply, seen.reply)
         if seen.reply is None or (was is not None and was.reply is not None):
             return
@@ -216,7 +217,8 @@ class Law:
 
     def refusal(self, was: Seen | None, seen: Seen, before: Record, after: Record) -> None:
         """Whoever is told that it was typed too early did not see the question before (within what a reply takes)."""
-        if not seen.refused or (was is not None and was.refused) or self.rolled or before.shown is None:
+        known = was is not None and was.refused
+        if not seen.refused or known or self.rolled or before.shown is None or after.journal != before.journal:
             return
         late = before.standing and before.late(seen.at) > 0
         over = before.cancelled or self.world.killed or after.cancelled or not after.journal
@@ -320,8 +322,9 @@ class Law:
         self.turns[message, over.outcome] += 1
         ended = sum(self.turns[message, outcome] for outcome in ONCE)
         seen = after.seen.get(message)
-        lapsed = before.turn.endswith("t") or (seen is not None and before.late(seen.at) > 0)
-        most = 1 + self.turns[message, "rerouted"] + lapsed + self.lapsed(message)
+        if before.turn.endswith("t") or (seen is not None and before.late(seen.at) > 0):
+            self.late.add(message)
+        most = 1 + self.turns[message, "rerouted"] + (message in self.late) + self.lapsed(message)
         self.unless_rolled(ended <= most, "P1 two turns of one message:", message, over.outcome, dict(self.turns))
         if over.outcome == "diverged":
             self.must(self.world.deployed or rolled, "P8 diverged, and nothing was deployed:", over.error)

@@ -551,7 +551,7 @@ class World:
             if job.key and self.chance(self.kills * 2):  # it was done, and nobody knows
                 self.kill(host)
                 return
-            self.step(work, turn.Done(job.value, job.error, now))
+            self.step(work, turn.Done(job.value, job.error, now, "".join(job.pieces)))
 
     def leave(self, work: Work, effect: turn.Leave) -> Any:
         work.jobs.pop()

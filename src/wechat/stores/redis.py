@@ -294,7 +294,7 @@ class _Ear:
             while not self._bell.awaited():
                 self._changed.clear()
                 await self._changed.wait()
-            with suppress(RedisError, OSError):
+            with suppress(RedisError, OSError, UnicodeError):  # what others publish there may be no text
                 await self._connected()
             await asyncio.sleep(_APART)
 
@@ -333,7 +333,7 @@ class _Ear:
         """Ring for whatever is heard. Ends where nothing is, not even an answer to the other's call."""
         while True:
             try:
-                heard = await connection.read_response(disable_decoding=True, timeout=2 * self._patience)
+                heard = await connection.read_response(timeout=2 * self._patience)
             except ResponseError:  # it may not subscribe
                 continue
             if heard is None:
@@ -341,11 +341,11 @@ class _Ear:
             if isinstance(heard, list):  # else it is an answer to a call
                 self._take(*heard[:2])
 
-    def _take(self, kind: bytes, channel: bytes) -> None:
-        if kind == b"subscribe":
-            self._heard.add(channel.decode())
-        elif kind == b"message":
-            self._bell.ring(channel.decode())
+    def _take(self, kind: str, channel: str) -> None:
+        if kind == "subscribe":
+            self._heard.add(channel)
+        elif kind == "message":
+            self._bell.ring(channel)
 
 
 def _name(name: str) -> str:
