@@ -75,19 +75,27 @@ class Delivery:
     """One push of a message, as long as somebody listens: the driver closes it when it was answered or broke off.
 
     `mark` is its own, and no other delivery's; `chance` so long after its arrival it takes what there is, even if WeChat
-    pushes the message again (ms; None: it does not); `worker` who holds it.
+    pushes the message again (ms; None: it does not); `worker` who holds it; `age` how old it is by the worker's own clock (ms),
+    which goes on where the store's, as last told, stands still: in a worker that was stopped for a while.
     """
 
     def __init__(
-        self, message: Any, start: int, mark: str = "--", *, chance: int | None = None, worker: Worker | None = None
+        self,
+        message: Any,
+        start: int,
+        mark: str = "--",
+        *,
+        chance: int | None = None,
+        worker: Worker | None = None,
+        age: Callable[[], int] = lambda: 0,
     ) -> None:
         self.message, self.start, self.mark, self.open = message, start, mark, True
-        self.chance, self.worker = chance, worker or Worker()
+        self.chance, self.worker, self.age = chance, worker or Worker(), age
         self.doubt = False  # whether what it was answered with stays unread until it is known to have left
 
     def carrier(self, seen: Seen, now: int) -> Carrier:
         """What of a reply to that message can still go out with this push."""
-        if not self.open or self.message.id != seen.id or now > self.start + ANSWER_BY:
+        if not self.open or self.message.id != seen.id or max(now - self.start, self.age()) > ANSWER_BY:
             return ""
         return "last" if is_last(self, seen) else "open"
 

@@ -108,8 +108,8 @@ class Runtime:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store, self.hooks, self.report = store, hooks, report
-        self._monotonic = monotonic
-        self._ahead = wall_clock() - int(monotonic() * 1000)
+        self.monotonic = monotonic
+        self._ahead = self._at_most = wall_clock() - int(monotonic() * 1000)
         self._hot: OrderedDict[str, turn.Keep] = OrderedDict()
         self._open: dict[tuple[str, str], list[Held]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -119,16 +119,23 @@ class Runtime:
 
     def now(self) -> int:
         """The store's time."""
-        return self._ahead + int(self._monotonic() * 1000)
+        return self._ahead + int(self.monotonic() * 1000)
 
-    def heard(self, now: int) -> None:
-        """The store has told its time."""
-        self._ahead = now - int(self._monotonic() * 1000)
+    def latest(self) -> int:
+        """What the store's time is at the latest: where an answer took long, it told its time somewhere in between."""
+        return self._at_most + int(self.monotonic() * 1000)
+
+    def heard(self, now: int, asked: float) -> None:
+        """The store has told its time, to whoever asked at that moment of the local clock."""
+        self._ahead, self._at_most = now - int(self.monotonic() * 1000), now - int(asked * 1000)
 
     async def deliver(self, conduct: Conduct, key: str, message: Any) -> tuple[Any, Delivery]:
         """The reply that this delivery of `message` carries, encoded; None where it has none of its own (too late, superseded)."""
         self._after_fork()
-        delivery = Delivery(message, self.now(), secrets.token_urlsafe(3)[: record.MARK], worker=self.worker)
+        mark, came = secrets.token_urlsafe(3)[: record.MARK], self.monotonic()
+        delivery = Delivery(
+            message, self.now(), mark, worker=self.worker, age=lambda: int((self.monotonic() - came) * 1000)
+        )
         held = Held(delivery, asyncio.get_running_loop().create_future())
         waiting = self._open.setdefault((key, message.id), [])
         waiting.append(held)
@@ -184,9 +191,9 @@ class Runtime:
         What cannot be broken off (a step in a thread, one that may run once only) is waited for.
         """
         self.worker.stopping = True
-        end = self._monotonic() + grace
+        end = self.monotonic() + grace
         while self._tasks:
-            left = end - self._monotonic()
+            left = end - self.monotonic()
             done, _ = await asyncio.wait(set(self._tasks), timeout=max(0, left) if self._halting() else None)
             if not done:
                 for job in self._halting():
@@ -245,15 +252,17 @@ class Drive:
             came = await CARRY[type(effect)](self, effect)
 
     async def load(self, effect: turn.Load) -> turn.Loaded:
+        asked = self._runtime.monotonic()
         loaded = await self._runtime.store.load(self._key)
-        self._runtime.heard(loaded.now)
+        self._runtime.heard(loaded.now, asked)
         return loaded
 
     async def write(self, effect: turn.Write) -> turn.Written | turn.Loaded:
         version = secrets.token_urlsafe(9)
         patch = Patch(version, effect.put, effect.drop, effect.expires, effect.wake)
+        asked = self._runtime.monotonic()
         came = await self._runtime.store.patch(self._key, effect.version, patch)
-        self._runtime.heard(came.now)
+        self._runtime.heard(came.now, asked)
         if isinstance(came, turn.Loaded):
             return came
         for over in effect.turns:
@@ -265,7 +274,7 @@ class Drive:
 
     async def do(self, effect: turn.Do) -> Any:
         made: list[str] = []
-        work = perform(effect, self._runtime.now, self._runtime.worker, made)
+        work = perform(effect, self._runtime.latest, self._runtime.worker, made)
         return await self._begun(
             Job(work, made, halts=not effect.step.function.once and ends_at_once(effect.step)), effect.beat
         )

@@ -61,7 +61,7 @@ class Law:
         self.took: set[str] = set()
         self.late: set[str] = set()  # messages that came after a time-out, which has a turn of its own
         self.faults: list[Typed] = []
-        self.runs: Counter[str] = Counter()
+        self.runs: Counter[tuple[str, str]] = Counter()
         self.names: dict[str, str] = {}
         self.recorded: set[str] = set()
         self.entered: Counter[tuple[str, str]] = Counter()
@@ -97,7 +97,7 @@ class Law:
         seen = self.world.rec.seen.get(message)
         bound = seen.reply if seen else None
         stale = said == "[too_late]" or said == ""
-        self.unless_rolled(stale or bound == said, "P2 sent, and not on record:", message, said, bound)
+        self.unless_rolled(stale or bound in (said, ""), "P2 sent, and not on record:", message, said, bound)
 
     def shows(self, typed: Typed, text: str) -> None:
         self.screen.append((self.world.now, typed.message.id, text))
@@ -128,11 +128,12 @@ class Law:
         self.unless_rolled(key not in self.recorded, "P3 begins after its result is on record:", step.name, key)
         same = self.names.setdefault(key, step.name) == step.name
         self.unless_rolled(same or world.deployed, "I9 one key, two steps:", self.names[key], step.name)
-        self.runs[key] += 1
+        self.runs[key, step.name] += 1
         if step.function.once:
-            self.unless_rolled(self.runs[key] == 1, "P3 a step that runs at most once began twice:", step.name, key)
+            first = self.runs[key, step.name] == 1
+            self.unless_rolled(first, "P3 a step that runs at most once began twice:", step.name, key)
         self.on_record(work, effect)
-        return self.runs[key]
+        return self.runs[key, step.name]
 
     def on_record(self, work: Work, effect: turn.Do) -> None:
         """Whoever holds the lease begins the very step that the record stands at (I10, P4)."""
@@ -234,7 +235,8 @@ class Law:
         stay = [id for id in waiting if _state(after, id) in ("queued", "checking")]
         over = after.cancelled or not after.owner  # ended from outside: what waited is told so, whatever is checked
         left = [id for id in waiting if before.seen[id].state == "queued" and id not in stay]
-        left = [id for id in left if not (over and after.seen[id].refused)]
+        gone = any(seen.reply == "" and seen.state != "queued" for seen in _new(before, after))  # the user left
+        left = [id for id in left if not (gone or (over and after.seen[id].refused))]
         fits = not stay or not left or waiting.index(left[-1]) < waiting.index(stay[0])
         self.must(fits, "I11 out of order:", waiting, left)
 
@@ -342,7 +344,7 @@ class Law:
         self.took.add(message)
         for token in TOKEN.findall(text):
             paid = PAID.match(token)
-            if paid:
+            if paid and not self.world.after:
                 self.unless_rolled(int(paid[1]) == _count(before, "o"), "a value of another time was read:", token)
 
     def lapsed(self, message: str) -> int:
@@ -474,7 +476,7 @@ AGAIN = ("[not_taken]", "[expects]", "[otherwise]", "[regenerated]")
 #: what tells a user that a message was not taken, or that nothing was to be taken
 TOLD = (
     "[not_taken]", "[too_many]", "[too_late]", "[expects]", "[otherwise]", "[thinking]", "FAULT", "[failed]",
-    "[cancelled]", "[nothing]", "[blocked]", "«", "[more", "[unfinished]", "[diverged]", "[timed_out]", "[retry]",
+    "[cancelled]", "[nothing]", "[blocked]", "«", "[more", "[unfinished]", "[still_waiting", "[diverged]", "[timed_out]", "[retry]",
 )  # fmt: skip
 
 

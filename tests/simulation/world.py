@@ -239,7 +239,10 @@ class World:
         host = self.host()
         chance = LAST_CHANCE if self.placeholder > self.rng.random() else None
         mark = f"{next(self.marks):02x}"[-2:]
-        delivery = Delivery(typed.message, self.local(host), mark, chance=chance, worker=host.worker)
+        came = self.now
+        delivery = Delivery(
+            typed.message, self.local(host), mark, chance=chance, worker=host.worker, age=lambda: self.now - came
+        )
         return Push(typed, delivery, host, host.gen)
 
     def deliver(self, push: Push) -> None:
