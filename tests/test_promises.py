@@ -544,6 +544,7 @@ def test_p4_what_a_dialog_sees_live_is_what_it_sees_on_replay() -> None:
     text = "".join(live)
     assert "'1': ['a', None]" in text
     assert "Decimal('1.10')" in text
+    assert "{'1': ['tuple']}, ('default',), 'none', None" in text
     assert "Colour.RED" in text
     assert "cancelled" in text
 
@@ -942,6 +943,14 @@ def with_another_step(message: Any) -> Any:
     return f"{one} {made} {(yield 'two?')}"
 
 
+def with_one_more_step(message: Any) -> Any:
+    """What is on record fits, as far as it goes; but no dialog waits at a step."""
+    one = yield "one?"
+    made = yield work(one)
+    yield things()
+    return f"{made} {(yield 'two?')}"
+
+
 def shorter(message: Any) -> Any:
     return f"only {(yield 'one?')}"
 
@@ -965,7 +974,7 @@ def lambda_named(name: str) -> Any:
     return handler
 
 
-@pytest.mark.parametrize("changed", [without_the_step, with_another_step, shorter, other_kinds])
+@pytest.mark.parametrize("changed", [without_the_step, with_another_step, with_one_more_step, shorter, other_kinds])
 def test_p8_a_dialog_that_diverged_between_turns_ends_with_a_sentence_and_the_message_is_routed(changed: Any) -> None:
     chat = Chat(as_d(before))
     chat.say("d")
@@ -1116,6 +1125,49 @@ def test_p8_a_worker_older_than_a_journal_leaves_it_alone() -> None:
     chat.bot = chat.world.bot = new
     chat.world.at = "new"
     assert chat.send(message) == "only a"
+
+
+@pytest.mark.parametrize("line", ['["z",1790000000000,"a kind of entry that only a newer version knows"]', None])
+def test_p8_a_journal_or_record_of_a_newer_format_is_left_alone(line: str | None) -> None:
+    chat = talking(form)
+    chat.say("form")
+    _, fields, expires = chat.world.kept[chat.key]
+    newer = {**fields, "1": line} if line else {**fields, "h": f"[{record.FORMAT + 1}]"}
+    chat.crash()
+    chat.world.kept[chat.key] = ("newer", newer, expires)
+    message = chat.text("a")
+    assert chat.send(message) == "…"
+    assert {name: chat.world.kept[chat.key][1][name] for name in newer} == newer
+    assert chat.outcomes == ["asked"]
+    chat.world.kept[chat.key] = ("older", fields, expires)
+    assert chat.send(message) == "two?"
+
+
+def test_p8_a_dialog_that_diverged_at_a_time_out_ends_with_a_sentence() -> None:
+    def cleans_up(message: Any) -> Any:
+        try:
+            yield "one?"
+        except TimedOut:
+            yield work("late")
+            yield work("later")
+
+    def cleans_otherwise(message: Any) -> Any:
+        try:
+            yield "one?"
+        except TimedOut:
+            yield things()
+
+    chat = Chat(as_d(cleans_up))
+    chat.say("d")
+    chat.later(70)
+    message, results = chat.text("a"), iter(range(2))
+    chat.world.crash_before = lambda effect: isinstance(effect, turn.Do) and next(results) == 1
+    dies(chat, message)
+    deploy(chat, as_d(cleans_otherwise))
+    chat.later(7)
+    assert chat.send(message) == DIVERGED
+    assert (chat.record.journal, chat.record.turn) == ([], "")
+    assert chat.say("b") == "routed_afresh b"
 
 
 # ---- P9: a bug costs its user one apology ----------------------------------------------------------------------------
