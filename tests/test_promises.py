@@ -781,6 +781,33 @@ def test_p6_a_worker_that_dies_with_the_last_delivery_loses_nothing() -> None:
     assert chat.say("继续").endswith("pears! how many?")
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_p6_a_part_that_the_last_delivery_took_with_it_is_there_again_before_the_rest(lost: bool) -> None:
+    def tells(message: Any) -> Any:
+        yield stream(poem())
+        return f"liked it: {(yield 'liked it?')}"
+
+    chat = talking(tells)
+    chat.world.stand_ins["poem"] = lambda: "Roses are red. Violets are blue. Sugar is sweet."
+    chat.world.durations["poem"] = 30_000
+    message = chat.text("tells")
+    assert [chat.send(message), chat.send(message)] == ["…", "…"]
+    chat.world.loses_replies = lost
+    part = shown(chat.world.deliver(message))
+    chat.world.loses_replies = False
+    chat.world.settle()
+    said = [chat.say("继续")]
+    while chat.record.unread:
+        said.append(chat.say("继续"))
+    rest = "Violets are blue. Sugar is sweet.\nliked it?"
+    if lost:
+        assert said == ["可能已读：\nRoses are red. \n还有 1 条 继续", f"回复“tells”：\n{rest}"]
+    else:
+        assert part == "Roses are red. （未完，继续）"
+        assert said == [f"回复“tells”：\n{rest}"]
+    assert chat.say("yes") == "liked it: yes"
+
+
 def test_p6_unread_expires_after_a_day_and_its_question_counts_as_shown_then() -> None:
     def patient(message: Any) -> Any:
         yield work("x")

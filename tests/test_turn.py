@@ -341,6 +341,106 @@ def test_the_sixth_message_that_waits_is_told_so() -> None:
     assert [work.value for work in works if work.done] == ["消息太多，这条没有收下，请稍后再发。"]
 
 
+# ---- a worker that goes down ----------------------------------------------------------------------------------------
+
+
+def goes_down_in_a_turn(chat: Chat) -> None:
+    """The worker is told to go down when it has claimed a turn, and before its step begins."""
+
+    def told(rec: Any) -> None:
+        if rec.turn:
+            chat.world.worker.stopping = True
+
+    chat.world.after_write = told
+
+
+def test_who_goes_down_claims_nothing_and_carries_what_others_finish() -> None:
+    chat = Chat(make_bot())
+    chat.say("order")
+    message = chat.text("pears")
+    chat.world.worker.stopping = True
+    waiting = chat.world.push(message)
+    chat.world.elapse(500)
+    assert chat.record.owner == ""
+    chat.world.at = "b"
+    chat.world.push(message)
+    chat.world.elapse(3_000)
+    assert waiting.said is not None
+    assert waiting.said == chat.record.seen[message.id].reply
+
+
+def test_a_step_that_did_not_begin_is_handed_over_at_once_and_counts_as_no_failure() -> None:
+    chat = Chat(make_bot())
+    begun = ledger(chat)
+    chat.say("order")
+    message = chat.text("pears")
+    goes_down_in_a_turn(chat)
+    for chat.world.at in "abcdefgh":  # more than a crash loop may have
+        push = chat.world.push(message)
+        chat.world.elapse(10)
+        push.delivery.open = False
+        assert (chat.record.owner, chat.record.claims, chat.record.turn) == ("", 0, message.id)
+    chat.world.after_write = lambda rec: None
+    chat.world.at = "z"
+    assert chat.send(message).endswith("how many?")
+    assert sum(begun.values()) == 1
+
+
+def test_the_intent_of_a_step_that_did_not_begin_is_dropped_with_it() -> None:
+    @step(once=True)
+    def pay() -> str:
+        return "paid"
+
+    def paying(message: Any) -> Any:
+        return (yield pay())
+
+    bot = Bot("token", store="memory://")
+    bot.text("pay")(paying)
+    chat = Chat(bot)
+    message = chat.text("pay")
+    goes_down_in_a_turn(chat)
+    chat.world.push(message)
+    chat.world.elapse(10)
+    assert [type(journal.decode(line)) for line in chat.record.journal] == [journal.Began]
+    chat.world.after_write = lambda rec: None
+    chat.world.at = "b"
+    assert chat.send(message) == "paid"
+
+
+def test_who_goes_down_ends_its_turn_and_takes_nothing_more_from_the_queue() -> None:
+    bot = make_bot()
+    bot.text("buy", busy="queue")(order)
+    chat = Chat(bot)
+    chat.world.durations["reserve"] = 3_000
+    chat.say("buy")
+    push = chat.world.push(chat.text("pears"))
+    chat.world.elapse(500)
+    behind = chat.text("3")
+    chat.world.push(behind)
+    chat.world.elapse(500)
+    chat.world.worker.stopping = True
+    chat.world.elapse(3_000)
+    assert push.said
+    assert (chat.record.owner, [seen.id for seen in chat.record.queue()]) == ("", [behind.id])
+    chat.world.at = "b"
+    assert chat.send(behind) == "300 cents, order 1"
+
+
+def test_a_handler_aside_that_did_not_begin_is_handed_over_too() -> None:
+    bot = make_bot()
+    bot.click("A")(step(name="handler")(lambda event: "clicked"))
+    chat = Chat(bot)
+    click = ClickEvent(event="click", key="A", **chat._common())
+    chat.world.after_write = lambda rec: setattr(chat.world.worker, "stopping", True)
+    chat.world.push(click)
+    chat.world.elapse(10)
+    (seen,) = chat.record.seen.values()
+    assert (seen.state, seen.owner, seen.claims) == ("aside", "", 0)
+    chat.world.after_write = lambda rec: None
+    chat.world.at = "b"
+    assert chat.send(click) == "clicked"
+
+
 # ---- round trips ----------------------------------------------------------------------------------------------------
 
 
