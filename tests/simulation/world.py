@@ -73,7 +73,7 @@ class Host:
         self.worker = Worker()
         self.hot: turn.Keep | None = None
         self.pushes: list[Push] = []
-        self.works: set[Work] = set()
+        self.works: dict[Work, None] = {}  # in order
         self.halting = False
 
     def keep(self, kept: turn.Keep) -> None:
@@ -341,7 +341,7 @@ class World:
         self, host: Host, generator: Generator[Any, Any, Any], ended: Callable[[Any], None] | None = None
     ) -> None:
         work = Work(generator, host, host.gen, ended or (lambda value: None))
-        host.works.add(work)
+        host.works[work] = None
         self.at(self.soon(), self.step, work, None)
 
     def kill(self, host: Host) -> None:
@@ -400,7 +400,7 @@ class World:
             try:
                 effect = work.generator.send(came)
             except StopIteration as end:
-                host.works.discard(work)
+                host.works.pop(work, None)
                 work.ended(end.value)
                 if host.halting:
                     self.exit(host, host.gen)

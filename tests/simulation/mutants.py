@@ -1,0 +1,889 @@
+"""Every rule of the turn protocol, broken on purpose: a world or a directed test must notice.
+
+    python -m simulation.mutants                 all of them
+    python -m simulation.mutants --only lease    those whose rule says so
+
+A rule that nothing notices is dead code, or stands in `ESCAPE` with the reason why no test can see it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import io
+import multiprocessing
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+TESTS = Path(__file__).parent.parent
+#: where a rule is tested that no world of the first thousands breaks
+DIRECTED = (
+    "test_promises.py",
+    "test_faults.py",
+    "test_turn.py",
+    "test_record.py",
+    "test_attempt.py",
+    "test_replay.py",
+    "test_router.py",
+    "test_user.py",
+    "test_runtime.py",
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule, where it stands, and how it reads when it is broken."""
+
+    rule: str
+    module: str
+    written: str
+    broken: str
+
+
+def _rows(module: str, rows: Sequence[tuple[str, str, str]]) -> list[Mutant]:
+    return [Mutant(rule, module, written, broken) for rule, written, broken in rows]
+
+
+MUTANTS: list[Mutant] = [
+    *_rows(
+        "record",
+        [
+            (
+                "a message that was forgotten is stale",
+                "if arrival.created <= rec.watermark:",
+                "if False:",
+            ),
+            (
+                "what is forgotten raises the watermark",
+                "rec.watermark = max(rec.watermark, old.created if aged else old.created - 1)",
+                "pass",
+            ),
+            (
+                "one forgotten for the cap alone counts a second less",
+                "old.created if aged else old.created - 1)",
+                "old.created)",
+            ),
+            (
+                "a wrong clock raises no watermark",
+                "if abs(old.created * 1000 - old.at) < CANNED:",
+                "if True:",
+            ),
+            (
+                "only a message that is done is forgotten",
+                'if old.state in ("done", "fetching") and old is not seen]',
+                "if old is not seen]",
+            ),
+            (
+                "a living lease keeps others out",
+                "if rec.work() and not rec.leased(now):",
+                "if rec.work():",
+            ),
+            (
+                "a dead lease can be claimed",
+                "if rec.work() and not rec.leased(now):",
+                "if rec.work() and not rec.owner:",
+            ),
+            (
+                "every claim is counted",
+                'now + LEASE, rec.claims + 1\n        return Look("claimed")',
+                'now + LEASE, rec.claims\n        return Look("claimed")',
+            ),
+            (
+                "a handler that a dead worker left is taken over",
+                'if other.state in ("aside", "checking") and other.until <= now:',
+                'if other.state in ("aside", "checking") and not other.owner:',
+            ),
+            (
+                "a living handler is left alone",
+                'if other.state in ("aside", "checking") and other.until <= now:',
+                'if other.state in ("aside", "checking"):',
+            ),
+            (
+                "a look at a full queue that nobody works at claims",
+                "return len(rec.queue()) >= QUEUE and (not claims or rec.leased(now))",
+                "return len(rec.queue()) >= QUEUE",
+            ),
+            (
+                "a queue has an end",
+                "return len(rec.queue()) >= QUEUE and (not claims or rec.leased(now))",
+                "return False",
+            ),
+            (
+                "a push is counted once, however often its look is made again",
+                "if mark not in [seen.marks[i : i + MARK] for i in range(0, len(seen.marks), MARK)]:",
+                "if True:",
+            ),
+            (
+                "a reply is the same for a minute, and then only known",
+                'return seen.reply if now - seen.at <= SAME else ""',
+                "return seen.reply",
+            ),
+            (
+                "what was sent is read",
+                "    for item in [item for item in rec.unread.values() if item.held and item.held[0] == message]:\n        del",
+                "    for item in []:\n        del",
+            ),
+            (
+                "an unread reply leaves in the write that binds it",
+                "    del rec.unread[item.number]\n    parts, last = shape.pack([*note",
+                "    parts, last = shape.pack([*note",
+            ),
+            (
+                "what one reply does not hold of an unread one comes next",
+                "        _put_first(rec, rest)\n",
+                "        pass\n",
+            ),
+            (
+                "what a last delivery carries stays in doubt",
+                '    if carrier == "last":\n        _put_first',
+                "    if False:\n        _put_first",
+            ),
+            (
+                "so does the part of a stream",
+                '    if carrier == "last":\n        whose',
+                "    if False:\n        whose",
+            ),
+            (
+                "doubt ends",
+                "if item.held and now - item.held[1] > DOUBT]:",
+                "if False]:",
+            ),
+            (
+                "doubt is said",
+                "held=None, doubtful=True)",
+                "held=None)",
+            ),
+            (
+                "two replies are joined only where both are certain",
+                "for item in [] if alone else [item for item in rec.readable() if not item.doubtful]:",
+                "for item in [] if alone else [*rec.readable()]:",
+            ),
+            (
+                "what is joined leaves the unread",
+                "        say, asks = joined, asks or item.asks\n        del rec.unread[item.number]\n",
+                "        say, asks = joined, asks or item.asks\n",
+            ),
+            (
+                "a question that is joined to another reply is shown",
+                "say, asks = joined, asks or item.asks",
+                "say = joined",
+            ),
+            (
+                "a part counts as shown when it is bound",
+                "rec.partial = dataclasses.replace(partial, shown=partial.shown + piece, again=False)",
+                "pass",
+            ),
+            (
+                "a part that was shown is not said again",
+                "left = shape.rest(says, partial.shown)",
+                'left = shape.rest(says, "")',
+            ),
+            (
+                "what another run says is said in full",
+                "    elif text.startswith(partial.shown):",
+                "    elif True:",
+            ),
+            (
+                "what is said anew says so",
+                '    return [shape.sentence("regenerated"), *says]',
+                "    return says",
+            ),
+            (
+                "told once",
+                "    if key in rec.told:\n",
+                "    if False:\n",
+            ),
+            (
+                "what was told is known for a week",
+                "rec.told[key] = now + max(TOLD, expire)",
+                "rec.told[key] = now",
+            ),
+            (
+                "what a cancel word leaves waiting is told so",
+                '            _put(rec, Unread(0, seen.id, shape.sentence("not_taken"), False, now + UNREAD))',
+                "            pass",
+            ),
+            (
+                "a turn that is cancelled while it runs is dropped",
+                "        rec.cancelled = True\n        return",
+                "        return",
+            ),
+            (
+                "a turn that nobody runs is cancelled there and then",
+                "    if rec.turn and rec.leased(now):\n        rec.cancelled = True",
+                "    if rec.turn:\n        rec.cancelled = True",
+            ),
+            (
+                "a worker that goes down gives its handler's claim back",
+                'change(rec, seen, owner="", until=0, claims=seen.claims - 1)',
+                "pass",
+            ),
+            (
+                "what a check lets in is no longer its worker's",
+                'seen = change(rec, seen, state=arrival.state, body=arrival.body, owner="", until=0, claims=0)',
+                "seen = change(rec, seen, state=arrival.state, body=arrival.body)",
+            ),
+            (
+                "only the owner writes the journal",
+                "return rec.owner == owner and len(rec.journal) == length",
+                "return len(rec.journal) == length",
+            ),
+            (
+                "an owner knows the length of its journal",
+                "return rec.owner == owner and len(rec.journal) == length",
+                "return rec.owner == owner",
+            ),
+            (
+                "a lease names its turn",
+                '    if rec.owner:\n        rec.owner = f"{worker(rec)}:{turn}"',
+                "    pass",
+            ),
+            (
+                "a message is taken in the write that takes it out of the queue",
+                'change(rec, seen, state="taken", body=None)',
+                "pass",
+            ),
+            (
+                "progress clears the claims",
+                "    if progress:\n        rec.claims = 0",
+                "    pass",
+            ),
+            (
+                "a result renews the lease",
+                "    rec.journal += entries\n    rec.until = now + LEASE",
+                "    rec.journal += entries",
+            ),
+            (
+                "a write that cuts the journal renames the lease",
+                '    name_turn(rec, rec.turn + "r")  # the',
+                "    # the",
+            ),
+            (
+                "whoever sends a message on waits as it was before it",
+                "    del rec.journal[length:]\n",
+                "",
+            ),
+            (
+                "a handler aside takes its message out of the turn",
+                "    if rec.turn == seen.id:\n        end_turn(rec)\n",
+                "",
+            ),
+            (
+                "whoever is refused gets the question where that is unread itself",
+                "    if waiting and seen.reply is None:  # its",
+                "    if False:  # its",
+            ),
+            (
+                "a new question was not shown yet",
+                "        rec.standing, rec.shown, rec.since = standing, None, 0",
+                "        rec.standing = standing",
+            ),
+            (
+                "a reply whose dialog is over asks nothing",
+                "        if item.asks:\n            rec.unread[item.number] = dataclasses.replace(item, asks=False)",
+                "        pass",
+            ),
+            (
+                "a turn ends in the write that says its reply",
+                '    rec.turn, rec.side, rec.claims, rec.cancelled, rec.partial = "", None, 0, False, None',
+                "    rec.side, rec.claims, rec.cancelled, rec.partial = None, 0, False, None",
+            ),
+            (
+                "a turn that ended is cancelled no more",
+                '    rec.turn, rec.side, rec.claims, rec.cancelled, rec.partial = "", None, 0, False, None',
+                '    rec.turn, rec.side, rec.claims, rec.partial = "", None, 0, None',
+            ),
+            (
+                "what a turn said in parts ends with it",
+                '    rec.turn, rec.side, rec.claims, rec.cancelled, rec.partial = "", None, 0, False, None',
+                '    rec.turn, rec.side, rec.claims, rec.cancelled = "", None, 0, False',
+            ),
+            (
+                "an intent whose step did not begin is dropped with a hand-over",
+                "        rec.journal.pop()\n",
+                "        pass\n",
+            ),
+            (
+                "a hand-over takes its claim back",
+                "    rec.claims = max(0, rec.claims - 1)\n    release(rec)",
+                "    release(rec)",
+            ),
+            (
+                "a hand-over gives the lease back",
+                "    rec.claims = max(0, rec.claims - 1)\n    release(rec)",
+                "    rec.claims = max(0, rec.claims - 1)",
+            ),
+            (
+                "a user who is gone is told nothing more",
+                "    rec.unread.clear()\n\n\ndef forget",
+                "\n\ndef forget",
+            ),
+            (
+                "a question that expired unread was shown then",
+                "        if item.asks:\n            show(rec, item.until)",
+                "        pass",
+            ),
+            (
+                "what nobody fetched in a day is gone",
+                "for item in [item for item in rec.unread.values() if item.until <= now]:",
+                "for item in []:",
+            ),
+            (
+                "a datum is gone at its time",
+                "for key in [key for key, datum in rec.data.items() if datum.expires is not None and datum.expires <= now]:",
+                "for key in []:",
+            ),
+            (
+                "no two messages tie for their turn",
+                "at = now if last is None else max(now, last.at + 1)",
+                "at = now",
+            ),
+            (
+                "a silent question is shown when its turn ends",
+                "        if asks:\n            show(rec, now)\n        return",
+                "        return",
+            ),
+            (
+                "so is that of a time-out",
+                "    if not parts and standing is not None:\n        show(rec, now)",
+                "    pass",
+            ),
+            (
+                "a question's time begins when its reply is bound",
+                "    if asks:\n        show(rec, now)\n\n\ndef _put_first",
+                "\n\ndef _put_first",
+            ),
+            (
+                "what was typed after a question was first shown may answer it",
+                "return self.shown is None or at < self.shown - self.since",
+                "return self.shown is None or at < self.shown",
+            ),
+            (
+                "only a delivery that carries it binds a reply",
+                "carried = bool(carrier) and seen.reply is None and",
+                "carried = seen.reply is None and",
+            ),
+            (
+                "a reply is bound once",
+                "carried = bool(carrier) and seen.reply is None and",
+                "carried = bool(carrier) and",
+            ),
+            (
+                "what a time-out said comes with the message that it came before",
+                "        del rec.unread[item.number]\n        asks = asks or item.asks\n    parts",
+                "        pass\n    parts",
+            ),
+            (
+                "the question of a time-out keeps its clock",
+                "        asks = asks or item.asks\n    parts",
+                "    parts",
+            ),
+            (
+                "a record lives a day after its last message",
+                "ends: list[float] = [max((s.at for s in rec.seen.values()), default=now) + LIVES]",
+                "ends: list[float] = [now + 1]",
+            ),
+            (
+                "a record lives as long as what is unread",
+                "    ends += [item.until for item in rec.unread.values()]\n",
+                "",
+            ),
+            (
+                "none is taken while an older one is checked",
+                'if s.state in ("checking", "queued")), None)',
+                'if s.state == "queued"), None)',
+            ),
+            (
+                "newer formats are left alone",
+                "    if values[0] > FORMAT:",
+                "    if False:",
+            ),
+        ],
+    ),
+    *_rows(
+        "attempt",
+        [
+            (
+                "a crash loop is quarantined",
+                "        elif self.rec.claims > POISON:\n            self.quarantine()",
+                "        elif False:\n            self.quarantine()",
+            ),
+            (
+                "cancelled is looked at first",
+                "        if self.rec.cancelled:\n            self.dropped()\n        elif self.rec.claims > POISON:\n            self.quarantine()",
+                "        if self.rec.claims > POISON:\n            self.quarantine()\n        elif self.rec.cancelled:\n            self.dropped()",
+            ),
+            (
+                "an intent that is found is an interruption",
+                "        elif claimed and self.machine is not None and self.machine.intent:",
+                "        elif False:",
+            ),
+            (
+                "an intent is on record before its step",
+                "if isinstance(step, Step) and step.function.once and not self.the_machine.intent:",
+                "if False:",
+            ),
+            (
+                "an interruption is no progress",
+                "self.feed(journal.interruption(self.now, step.name), progress=False)",
+                "self.feed(journal.interruption(self.now, step.name))",
+            ),
+            (
+                "a worker that goes down takes nothing",
+                "if seen is None or seen.body is None or self.stopping:",
+                "if seen is None or seen.body is None:",
+            ),
+            (
+                "a release keeps the lease while messages wait",
+                "            if not self.rec.turn:\n                if not self.next():\n                    break",
+                "            if not self.rec.turn:\n                break",
+            ),
+            (
+                "an old conversation is forgotten",
+                "        if self.rec.late(seen.at) > (record.GRACE if lapses else 0):",
+                "        if False:",
+            ),
+            (
+                "an answer that is too late meets TimedOut",
+                'return self.rec.late(seen.at) > 0 and message.kind != "event"',
+                "return False",
+            ),
+            (
+                "an event meets no time-out",
+                'return self.rec.late(seen.at) > 0 and message.kind != "event"',
+                "return self.rec.late(seen.at) > 0",
+            ),
+            (
+                "what was typed before the question was shown is not its answer",
+                'return message.kind != "event" and self._unshown(seen) and self.the_machine.script.busy != "queue"',
+                "return False",
+            ),
+            (
+                "a chat takes what was typed early",
+                'return message.kind != "event" and self._unshown(seen) and self.the_machine.script.busy != "queue"',
+                'return message.kind != "event" and self._unshown(seen)',
+            ),
+            (
+                "an event from before the question is not its answer",
+                'return accepts(self.ask, message) and not (message.kind == "event" and self._unshown(seen))',
+                "return accepts(self.ask, message)",
+            ),
+            (
+                "what an ask does not accept never enters the dialog",
+                'return accepts(self.ask, message) and not (message.kind == "event" and self._unshown(seen))',
+                "return True",
+            ),
+            (
+                "a time-out comes before its message, which waits on",
+                "        record.lapse(self.rec, seen)\n",
+                "        record.take(self.rec, seen)\n",
+            ),
+            (
+                "between turns a dialog waits at an ask",
+                "            if not self.rec.turn and not isinstance(machine.want, Ask):",
+                "            if False:",
+            ),
+            (
+                "a dialog that a message began cannot send it on",
+                'rec.turn.endswith("t") or rec.side is not None or machine.begun_by(rec.turn)',
+                'rec.turn.endswith("t") or rec.side is not None',
+            ),
+            (
+                "a message is sent on once",
+                'rec.turn.endswith("t") or rec.side is not None or machine.begun_by(rec.turn)',
+                'rec.turn.endswith("t") or machine.begun_by(rec.turn)',
+            ),
+            (
+                "a message that is sent on is routed beside the dialog, not instead of it",
+                "            rec.side = None if machine.over else at",
+                "            rec.side = None",
+            ),
+            (
+                "a side dialog leaves the waiting one as it was",
+                "        lines = self.rec.journal[: self.rec.side]\n        shown",
+                "        lines = []\n        shown",
+            ),
+            (
+                "a side dialog's journal begins at its mark",
+                "            return ([], None) if machine.done else (self.rec.dialog(), machine)",
+                "            return ([], None) if machine.done else (self.rec.journal, machine)",
+            ),
+            (
+                "whoever is replaced is told",
+                "if self.rec.side is not None and self._intruded() else []",
+                "if False else []",
+            ),
+            (
+                "what a turn remembered is kept in the write that ends it",
+                "        record.keep_data(self.rec, self.now, machine.puts)\n",
+                "",
+            ),
+            (
+                "again begins afresh",
+                "        return [line], Machine(self.conduct.router.scripts, line, self.voice)",
+                "        return [*self.rec.dialog()], machine",
+            ),
+            (
+                "again carries its state",
+                "            dict(machine.again.state),",
+                "            {},",
+            ),
+            (
+                "who diverged in a turn is told, and not routed again",
+                '        self._over(self.rec.seen[self.rec.turn], "diverged", "diverged", self.broken)',
+                '        seen = self.rec.seen[self.rec.turn]\n        record.forget(self.rec)\n        record.end_turn(self.rec)\n        record.change(self.rec, seen, state="done")\n        self.drop()',
+            ),
+            (
+                "who diverged between turns is told",
+                '        record.put(self.rec, self.now, seen.id, self.voice.sentence("diverged"), False)\n',
+                "",
+            ),
+            (
+                "a diverged side dialog leaves the waiting one",
+                "        lines = self.rec.journal[:side] if side is not None else []",
+                "        lines: list[str] = []",
+            ),
+            (
+                "a delivery that is over carries nothing",
+                "if not self.open or self.message.id != seen.id or max(now - self.start, self.age()) > ANSWER_BY:",
+                "if not self.open or self.message.id != seen.id:",
+            ),
+            (
+                "a delivery carries the reply of its own message",
+                "if not self.open or self.message.id != seen.id or max(now - self.start, self.age()) > ANSWER_BY:",
+                "if not self.open or max(now - self.start, self.age()) > ANSWER_BY:",
+            ),
+            (
+                "a delivery that nobody listens to carries nothing",
+                "if not self.open or self.message.id != seen.id or max(now - self.start, self.age()) > ANSWER_BY:",
+                "if self.message.id != seen.id or max(now - self.start, self.age()) > ANSWER_BY:",
+            ),
+            (
+                "the age of a delivery is its worker's",
+                "max(now - self.start, self.age()) > ANSWER_BY",
+                "now - self.start > ANSWER_BY",
+            ),
+            (
+                "the last delivery says whatever there is",
+                "times = ([LAST_CHANCE] if is_last(self, seen) else []) + ",
+                "times = [] + ",
+            ),
+            (
+                "the third delivery is the last",
+                "return seen.deliveries >= 3 or",
+                "return seen.deliveries >= 4 or",
+            ),
+            (
+                "so is one that comes nine seconds after the first",
+                "delivery.start - seen.at >= 9_000 or",
+                "False or",
+            ),
+            (
+                "a placeholder is said only where its own answer is not there",
+                'item = mine if mine and (fetching or chance or seen.state == "done") else None',
+                'item = mine if mine and (fetching or seen.state == "done") else None\n    chance = chance and mine is None or chance and fetching',
+            ),
+            (
+                "a waiting delivery takes its own answer at any time",
+                'item = mine if mine and (fetching or chance or seen.state == "done") else None',
+                "item = mine if mine and (fetching or chance) else None",
+            ),
+            (
+                "whoever fetches takes what is oldest",
+                "    if item is None and (fetching or chance):\n        item = next(iter(rec.readable()), None)",
+                "    pass",
+            ),
+            (
+                "a cancel word ends what runs",
+                "stops = rec.turn and not rec.cancelled and normal(message.text) in conduct.cancel",
+                "stops = False",
+            ),
+            (
+                "a label of an option is an answer before it is a word",
+                "return normal(message.text) in stand.labels if message.text else False",
+                "return False",
+            ),
+            (
+                "continue is an ordinary word where there is nothing to fetch",
+                "in conduct.fetch and (rec.unread or rec.work() or rec.leased(now)):",
+                "in conduct.fetch:",
+            ),
+            (
+                "a question counts as answered in time by when the message arrived",
+                "if stand is None or rec.shown is None or rec.late(now) > 0:",
+                "if stand is None:",
+            ),
+        ],
+    ),
+    *_rows(
+        "turn",
+        [
+            (
+                "a live dialog is of one record only",
+                "return machine if rec is self.rec else None",
+                "return machine",
+            ),
+            (
+                "a live dialog that was fed is not kept",
+                "if kept and not live.used and not visit.beside",
+                "if kept and not visit.beside",
+            ),
+            (
+                "every look may claim",
+                "not delivery.worker.stopping))\n    except UnknownFormat:",
+                "not delivery.worker.stopping and owner.endswith('.0')))\n    except UnknownFormat:",
+            ),
+            (
+                "a worker that goes down claims nothing",
+                "return (yield from _looked(conduct, delivery, desk, owner, live, not delivery.worker.stopping))",
+                "return (yield from _looked(conduct, delivery, desk, owner, live, True))",
+            ),
+            (
+                "a look on a record that has changed is made again on the new one",
+                "            self.take(came)\n",
+                "            self.now, self.version = came.now, came.version\n",
+            ),
+            (
+                "a step that runs gives signs of life",
+                "            elif came.now >= alive + HEARTBEAT:",
+                "            elif False:",
+            ),
+            (
+                "whoever lost the lease writes nothing more",
+                "        if not lease.holds(rec):\n            return False\n        attempt, hot",
+                "        attempt, hot",
+            ),
+            (
+                "a heart-beat of somebody who lost the lease is none",
+                "        rec.until = now + record.LEASE\n        return self.holds(rec)",
+                "        rec.until = now + record.LEASE\n        return True",
+            ),
+            (
+                "no step begins after its lease",
+                "came = yield Do(step, key, self.until(), self.beat(end))",
+                "came = yield Do(step, key, 1 << 62, self.beat(end))",
+            ),
+            (
+                "a step whose lease was about to run out is tried again under a new one",
+                "            if not isinstance(came, Lost):\n                break",
+                "            break",
+            ),
+            (
+                "a step that broke off with its worker is handed over",
+                "    if isinstance(came, Halted):\n        yield from desk.update(lease.hand_over)\n    return outcome",
+                "    return outcome",
+            ),
+            (
+                "a step that takes too long is interrupted, if it may run only once",
+                "        if step.function.once and isinstance(came, Done) and isinstance(came.error, TookTooLong):",
+                "        if False:",
+            ),
+            (
+                "a step is tried again as often as it says",
+                "pauses = (min(PAUSE << n, HEARTBEAT) for n in range(step.function.retries))",
+                "pauses = (min(PAUSE << n, HEARTBEAT) for n in range(0))",
+            ),
+            (
+                "a step has a limit of time",
+                "            if end is not None and came.now >= end:",
+                "            if False:",
+            ),
+            (
+                "a cancelled step is left",
+                "            if not goes_on or self.dropped(self.desk.rec):\n                yield Leave()\n                return None",
+                "            if not goes_on:\n                yield Leave()\n                return None",
+            ),
+            (
+                "a handler that may run once only is not begun again",
+                "    if step.function.once and seen.claims > 1:",
+                "    if False:",
+            ),
+            (
+                "a handler that kills its workers is quarantined",
+                "    if route is not None and seen.claims <= POISON:",
+                "    if route is not None:",
+            ),
+            (
+                "whoever judged a message goes on with it",
+                "record.claim(rec, now, rec.seen[held.id], claim.owner) if claims else",
+                'Look("wait") if claims else',
+            ),
+            (
+                "a verdict that was refused leaves nothing",
+                '        made[:] = [Visit("wait")]  # of a write that was refused, nothing is left\n',
+                '        made[:] = made or [Visit("wait")]\n',
+            ),
+            (
+                "a delivery that waits looks again when a lease may be dead",
+                "    times += [t for t in (chance or 0, *(t + 1 for t in (lease, *doubts))) if t > desk.now]",
+                "    times = [delivery.start + GIVE_UP + 100]",
+            ),
+            (
+                "a response in time is known to have left",
+                "    if now > delivery.start + IN_TIME:\n        return",
+                "    return",
+            ),
+            (
+                "a response that came too late is not known to have left",
+                "    if now > delivery.start + IN_TIME:\n        return\n",
+                "",
+            ),
+        ],
+    ),
+    *_rows(
+        "replay",
+        [
+            (
+                "a key names the turn",
+                "return idempotency_key(self._medium.party, self.opener, self.turn, self.ordinal)",
+                "return idempotency_key(self._medium.party, self.opener, self.opener, self.ordinal)",
+            ),
+            (
+                "a key names the step's place in its turn",
+                "return idempotency_key(self._medium.party, self.opener, self.turn, self.ordinal)",
+                "return idempotency_key(self._medium.party, self.opener, self.turn, 0)",
+            ),
+            (
+                "a turn begins with nothing said and nothing remembered",
+                "self.said, self.puts, self.turn, self.ordinal, self.at = [], {}, turn, 0, at",
+                "self.said, self.turn, self.ordinal, self.at = [], turn, 0, at",
+            ),
+            (
+                "a turn says only what is its own",
+                "self.said, self.puts, self.turn, self.ordinal, self.at = [], {}, turn, 0, at",
+                "self.puts, self.turn, self.ordinal, self.at = {}, turn, 0, at",
+            ),
+            (
+                "a turn reads what it wrote",
+                "        if command.key not in self.puts:\n",
+                "        if True:\n",
+            ),
+            (
+                "a turn that failed or was sent on leaves no trace",
+                "        self.want, self.said, self.puts = None, [*keep, *said], {}",
+                "        self.want, self.said = None, [*keep, *said]",
+            ),
+            (
+                "an entry answers the command that it was made for",
+                "        if not isinstance(self.want, Step) or self.want.name != entry.name:",
+                "        if not isinstance(self.want, Step):",
+            ),
+            (
+                "a version still to come is left alone",
+                "        if version > self.version:\n",
+                "        if False:\n",
+            ),
+            (
+                "a version that was goes on with its own code",
+                "return self.function if version == self.version else self.past.get(version)",
+                "return self.function",
+            ),
+            (
+                "what was made of a text that broke off stays said",
+                "        if self.streams and entry.made:",
+                "        if False:",
+            ),
+        ],
+    ),
+]
+
+#: rules that no test can break, and why
+ESCAPE: dict[str, str] = {}
+
+
+# ---- making one ------------------------------------------------------------------------------------------------------
+
+
+class Breaker(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads the library with one rule broken."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.name, self.mutant = f"wechat.{mutant.module}", mutant
+        self.source = source(mutant.module)
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        return importlib.machinery.ModuleSpec(name, self) if name == self.name else None
+
+    def create_module(self, spec: Any) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        text = self.source.replace(self.mutant.written, self.mutant.broken)
+        exec(compile(text, f"<{self.name}, broken>", "exec"), module.__dict__)
+
+
+def source(module: str) -> str:
+    spec = importlib.util.find_spec("wechat")
+    assert spec is not None
+    assert spec.origin is not None
+    return (Path(spec.origin).parent / f"{module}.py").read_text("utf-8")
+
+
+def misplaced() -> list[str]:
+    """Rules that stand no more where they are looked for, or stand there twice."""
+    sources = {mutant.module: source(mutant.module) for mutant in MUTANTS}
+    return [mutant.rule for mutant in MUTANTS if sources[mutant.module].count(mutant.written) != 1]
+
+
+# ---- noticing it -----------------------------------------------------------------------------------------------------
+
+
+def noticed(job: tuple[Mutant, int]) -> tuple[Mutant, str]:
+    """By which seed or test a mutant is noticed; "" for none."""
+    mutant, seeds = job
+    sys.meta_path.insert(0, Breaker(mutant))
+    from .__main__ import broken
+
+    for seed in range(seeds):
+        why = broken(seed)
+        if why:
+            return mutant, f"seed {seed}: {why[:90]}"
+    return mutant, directed()
+
+
+def directed() -> str:
+    import pytest
+
+    class Failed:
+        first = ""
+
+        def pytest_runtest_logreport(self, report: Any) -> None:
+            if report.failed and not self.first:
+                self.first = report.nodeid
+
+    failed = Failed()
+    paths = [str(TESTS / name) for name in DIRECTED if (TESTS / name).exists()]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *paths], plugins=[failed])
+    return failed.first or ("the tests cannot be collected" if code not in (0, 1) else "")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="simulation.mutants")
+    parser.add_argument("--seeds", type=int, default=4_000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="")
+    given = parser.parse_args()
+    lost = misplaced()
+    for rule in lost:
+        print(f"MISPLACED  {rule}")
+    chosen = [mutant for mutant in MUTANTS if given.only in mutant.rule and mutant.rule not in lost]
+    survivors = []
+    with multiprocessing.get_context("spawn").Pool(given.jobs, maxtasksperchild=1) as pool:
+        for mutant, by in pool.imap(noticed, [(mutant, given.seeds) for mutant in chosen], chunksize=1):
+            excused = ESCAPE.get(mutant.rule, "")
+            print(f"{mutant.module:8} {mutant.rule}: {by or excused or 'SURVIVED'}", flush=True)
+            survivors += [] if by or excused else [mutant.rule]
+    print(f"{len(chosen) - len(survivors)} of {len(chosen)} noticed, {len(ESCAPE)} of them excused")
+    return 1 if survivors or lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
