@@ -1,7 +1,7 @@
 # Each target sets up what it needs, in .venv, and does that again only when pyproject.toml has changed.
 # Needed: make, and a Python >= 3.10 with venv. Another one than the first that fits: make PYTHON=python3.12 test
 
-.PHONY: help demo test check bench fuzz clean
+.PHONY: help demo test check bench fuzz model clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -14,6 +14,7 @@ help:
 	@echo 'make check   lint, format and types'
 	@echo 'make bench   how fast it is'
 	@echo 'make fuzz    hostile requests, ten thousand of them (ARGS="--count 1000000")'
+	@echo 'make model   the stores against a model of them, a hundred thousand operations each (ARGS="--store redis --seed 1")'
 	@echo 'make clean   remove .venv and what tools left'
 
 demo: .venv/has-server
@@ -32,6 +33,9 @@ bench: .venv/has-test
 
 fuzz: .venv/has-test
 	@.venv/bin/python tests/hostile.py $(ARGS)
+
+model: .venv/has-test
+	@.venv/bin/python tests/model.py $(ARGS)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
