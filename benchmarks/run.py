@@ -128,7 +128,7 @@ def main() -> None:
     asyncio.run(turns("memory", "memory://", 500))
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(turns("SQLite", f"sqlite:///{Path(folder, 'bench.db')}", 300))
-        with running_redis(Path(folder)) as port:
+        with running_redis(Path(folder), "--save", "3600", "1") as port:
             with redis.Redis(port=port) as client:
                 show("Redis: one GET (synchronous)", median(lambda: client.get("x"), 2_000))
             asyncio.run(turns("Redis", f"redis://127.0.0.1:{port}/0", 500))
