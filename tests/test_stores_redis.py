@@ -456,6 +456,29 @@ def test_a_child_uses_connections_of_its_own_and_leaves_its_parents_alone(url: s
     anyio.run(both)
 
 
+def test_a_child_listens_on_a_connection_of_its_own_and_its_parent_hears_on(client: Any, url: str, key: str) -> None:
+    before = len(listening(client))
+
+    async def hear(store: RedisStore) -> None:
+        async with in_time() as tasks:
+            tasks.start_soon(store.wait, key, (await store.load(key)).now + 600_000)
+            await until(lambda: hears(store, key))
+            client.publish(key, "")
+
+    async def both() -> None:
+        store = RedisStore(url)
+        await hear(store)
+        child = multiprocessing.get_context("fork").Process(target=anyio.run, args=(hear, store))
+        child.start()
+        await anyio.to_thread.run_sync(child.join)
+        assert child.exitcode == 0
+        await until(lambda: len(listening(client)) == before + 1)
+        await hear(store)
+        await store.close()
+
+    anyio.run(both)
+
+
 # ---- what goes wrong ------------------------------------------------------------------------------------------------
 
 

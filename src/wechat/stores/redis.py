@@ -282,7 +282,7 @@ class _Ear:
         """Somebody waits for `key`, and the bell knows it. Raises `UnicodeEncodeError` for what cannot be a key."""
         key.encode()
         self._changed.set()
-        if self._life is None:
+        if self._life is None or self._life.done():
             self._life = self._beside(self._live())
 
     def hears(self, key: str) -> bool:
@@ -308,6 +308,7 @@ class _Ear:
                 await self._listen(connection)
             finally:
                 talking.cancel()
+                await asyncio.wait({talking})  # it would open what is closed
         finally:
             self._heard.clear()
             await connection.disconnect()
