@@ -15,9 +15,9 @@ Rule 5: nothing leaves the unread replies but in the write that binds it; bound 
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -159,7 +159,8 @@ class Record:
     )  # what was told, by its key, and until when it is known
 
     def copy(self) -> Record:
-        made = copy.copy(self)
+        made = Record.__new__(Record)
+        made.__dict__.update(self.__dict__)
         made.journal, made.seen, made.unread = [*self.journal], {**self.seen}, {**self.unread}
         made.data, made.told = {**self.data}, {**self.told}
         return made
@@ -738,6 +739,8 @@ def _put_first(rec: Record, items: Sequence[Unread]) -> None:
 
 _HEAD = ("owner", "until", "claims", "turn", "side", "shown", "since", "watermark", "count", "cancelled")
 _SEEN = ("created", "at", "state", "marks", "body", "reply", "refused", "owner", "until", "claims")
+_DEFAULTS = (None, None, None, "", None, None, False, "", 0, 0)
+_seen_values = operator.attrgetter(*_SEEN)
 _STATES = {"checking": "c", "queued": "q", "taken": "t", "fetching": "f", "aside": "a", "done": "d"}
 _NAMES = {letter: state for state, letter in _STATES.items()}
 
@@ -760,15 +763,23 @@ def read(kept: Mapping[str, str]) -> Record:
     rec = Record()
     if "h" in kept:
         _read_head(rec, unpack(kept["h"]))
-    for name in sorted((name for name in kept if name.isdigit()), key=int):
-        rec.journal.append(kept[name])
-    seen = [_read_seen(name[1:], unpack(text)) for name, text in kept.items() if name[0] == "s"]
+    seen: list[Seen] = []
+    for name, text in kept.items():
+        letter, rest = name[0], name[1:]
+        if letter == "s":
+            seen.append(_read_seen(rest, unpack(text)))
+        elif letter == "u":
+            rec.unread[int(rest)] = _read_unread(int(rest), unpack(text))
+        elif letter == "d":
+            rec.data[rest] = Datum(*unpack(text))
+        elif letter == "t":
+            rec.told[rest] = unpack(text)
+        elif letter == "p":
+            rec.partial = Partial(*unpack(text))
     rec.seen = {s.id: s for s in sorted(seen, key=lambda s: (s.at, s.created, s.id))}
-    items = sorted((int(name[1:]), text) for name, text in kept.items() if name[0] == "u")
-    rec.unread = {number: _read_unread(number, unpack(text)) for number, text in items}
-    rec.data = {name[1:]: Datum(*unpack(text)) for name, text in kept.items() if name[0] == "d"}
-    rec.told = {name[1:]: unpack(text) for name, text in kept.items() if name[0] == "t"}
-    rec.partial = Partial(*unpack(kept["p"])) if "p" in kept else None
+    rec.unread = dict(sorted(rec.unread.items()))
+    while (line := kept.get(str(len(rec.journal)))) is not None:
+        rec.journal.append(line)
     return rec
 
 
@@ -790,6 +801,8 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
     ):
         old: Mapping[Any, Any] = was
         new: Mapping[Any, Any] = now
+        if old == new:
+            continue
         put.update((f"{letter}{key}", write(value)) for key, value in new.items() if _differ(old.get(key), value))
         drop += [f"{letter}{key}" for key in old if key not in new]
     if put and not (before.seen or before.journal):  # it may be the first that is written of it
@@ -813,14 +826,13 @@ def expires(rec: Record, now: int) -> int | None:
     return None if last == math.inf else int(last)
 
 
-def _head_values(rec: Record) -> list[Any]:
-    return [getattr(rec, name) for name in _HEAD] + [rec.standing]
+_head_values = operator.attrgetter(*_HEAD, "standing")
 
 
 def _head(rec: Record) -> str:
     stand = rec.standing
     timeout = None if stand is None else -1 if stand.timeout == math.inf else int(stand.timeout)
-    values = [FORMAT, *(getattr(rec, name) for name in _HEAD), timeout]
+    values = [FORMAT, *_head_values(rec)[:-1], timeout]
     if stand and (stand.accepts or stand.labels):
         values += [stand.accepts, stand.labels]
     return compact(values)
@@ -837,21 +849,19 @@ def _read_head(rec: Record, values: list[Any]) -> None:
 
 
 def _seen(seen: Seen) -> str:
-    values = [getattr(seen, name) for name in _SEEN]
+    values = list(_seen_values(seen))
     values[2] = _STATES[seen.state]
-    defaults = [None, None, None, "", None, None, False, "", 0, 0]
-    while values and values[-1] == defaults[len(values) - 1] and len(values) > 3:
+    while len(values) > 3 and values[-1] == _DEFAULTS[len(values) - 1]:
         values.pop()
     return compact(values)
 
 
 def _read_seen(id: str, values: list[Any]) -> Seen:
-    made = dict(zip(_SEEN, values, strict=False))
-    made["state"] = _NAMES[made["state"]]
-    if made.get("body"):
-        mode, ref, payload = made["body"]
-        made["body"] = (mode, tuple(ref) if ref else None, payload)
-    return Seen(id, **made)
+    values[2] = _NAMES[values[2]]
+    if len(values) > 4 and values[4]:
+        mode, ref, payload = values[4]
+        values[4] = (mode, tuple(ref) if ref else None, payload)
+    return Seen(id, *values)
 
 
 def _unread(item: Unread) -> str:

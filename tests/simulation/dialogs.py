@@ -495,7 +495,7 @@ def fixed(code: int) -> Router:
     return router
 
 
-@functools.cache
+@functools.lru_cache(500)
 def gates(number: int, code: int) -> Any:
     """A program that is the same in every world that has its number; after a deploy, another in a third of them."""
     seed = number if code == 1 or number % 3 else -number - 1

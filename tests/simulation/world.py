@@ -510,11 +510,11 @@ class World:
     def duration(self) -> int:
         rng = self.rng
         if rng.random() >= self.slow:
-            return rng.choice([20, 300, 2_000])
+            return rng.choice([20, 100, 300, 2_000])
         z = rng.randrange(-60, 120)
-        return rng.choice(
-            [4_300 + z, 4_900, 5_030, 9_300 + z, 9_900, 14_000, 14_400 + z, 14_900, 16_000, 40_000, 60_000]
-        )
+        if rng.random() < 0.1:
+            return rng.choice([40_000, 60_000])
+        return rng.choice([4_300 + z, 4_400, 4_900, 5_030, 9_300 + z, 9_900, 14_000, 14_400 + z, 14_900, 16_000])
 
     def hook(self, work: Work, effect: turn.Hook) -> Any:
         value, error = self.law.hooked(effect)
