@@ -205,6 +205,7 @@ class _Line:
         }
         self.ear = _Ear(bell, pool.make_connection, patience, self.beside)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._patience = patience
         self._life = self._living(pool)
 
     def usable(self) -> bool:
@@ -240,7 +241,7 @@ class _Line:
             for task in tasks:
                 task.cancel()
             if tasks:
-                await asyncio.wait(tasks)
+                await asyncio.wait(tasks, timeout=self._patience)
             await pool.disconnect()
 
 
@@ -308,7 +309,7 @@ class _Ear:
                 await self._listen(connection)
             finally:
                 talking.cancel()
-                await asyncio.wait({talking})  # it would open what is closed
+                await asyncio.wait({talking}, timeout=self._patience)  # it would open what is closed
         finally:
             self._heard.clear()
             await connection.disconnect()
@@ -324,11 +325,15 @@ class _Ear:
                 for command, keys in (("SUBSCRIBE", awaited - asked), ("UNSUBSCRIBE", asked - awaited)):
                     if keys:
                         await connection.send_command(command, *keys)
-                asked = awaited
-                with anyio.move_on_after(self._patience) as scope:
-                    await self._changed.wait()
-                if scope.cancelled_caught:
+                if awaited == asked:
                     await connection.send_command("PING")
+                asked = awaited
+                # no time limit around the wait: one that ends just as the task is cancelled would swallow that
+                timer = asyncio.get_running_loop().call_later(self._patience, self._changed.set)
+                try:
+                    await self._changed.wait()
+                finally:
+                    timer.cancel()
 
     async def _listen(self, connection: Any) -> None:
         """Ring for whatever is heard. Ends where nothing is, not even an answer to the other's call."""
