@@ -271,6 +271,10 @@ async def test_one_connection_listens_for_all_who_wait_and_only_for_them(
 async def test_a_store_that_waits_for_nothing_listens_to_nothing(store: RedisStore, client: Any, key: str) -> None:
     before = len(listening(client))
     await store.patch(key, "", Patch("v1", {}, wake=True))
+    await store.wait(key, (await store.load(key)).now + 600_000, "never")
+    await store.wait(key, 0)
+    assert store._line is not None
+    assert store._line.ear._life is None
     assert len(listening(client)) == before
 
 

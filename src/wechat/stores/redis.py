@@ -100,8 +100,7 @@ class RedisStore:
     async def wait(self, key: str, until: int, seen: str | None = None) -> None:
         """As every store's; what another process writes without waking, or while nothing is heard, is noticed a little later."""
         with self._bell.listening(key) as rung:
-            ear = await self._listening(key)
-            heard = ear.hears(key)  # before the look: what comes after it is either seen or heard
+            heard = False  # most waits are over before it would pay to listen
             there = await self._look(key)
             if seen is not None and there != seen:
                 return
@@ -110,7 +109,7 @@ class RedisStore:
                     with anyio.move_on_after(_SELDOM if heard else pause):
                         await rung.wait()
                         break
-                    heard = ear.hears(key)
+                    heard = await self._hears(key)  # before the look: what comes after it is either seen or heard
                     if await self._look(key) != there:
                         break
 
@@ -143,11 +142,12 @@ class RedisStore:
             line.beside(line.inspect(self._where))
         return answer
 
-    async def _listening(self, key: str) -> _Ear:
+    async def _hears(self, key: str) -> bool:
+        """Whether wake-ups are heard already. Sees to it that they will be."""
         with self._reaching():
             line = await self._opened()
         line.ear.attend(key)
-        return line.ear
+        return line.ear.hears(key)
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
