@@ -132,6 +132,7 @@ def test_what_is_forgotten_raises_the_watermark_unless_its_clock_was_wrong() -> 
     rec = Record()
     look(rec, NOW, arrival("1", state="done"), "w")
     look(rec, NOW, arrival("2", created=5, state="done"), "w")
+    look(rec, NOW, arrival("2b", created=NOW // 1000 + 7_200, state="done"), "w")
     look(rec, NOW + record.KEEP + 1_001, arrival("3", created=1_790_000_601), "w")
     assert list(rec.seen) == ["3"]
     assert rec.watermark == 1_790_000_000
@@ -143,6 +144,14 @@ def test_no_more_than_so_many_messages_are_remembered() -> None:
     for i in range(record.CAP + 20):
         look(rec, NOW + i, arrival(str(i), state="done"), "w")
     assert len(rec.seen) <= record.CAP + 1
+
+
+def test_a_message_of_the_second_of_one_that_went_for_the_cap_alone_is_not_stale() -> None:
+    rec = Record()
+    for i in range(record.CAP + 20):
+        look(rec, NOW + i, arrival(str(i), state="done"), "w")
+    assert "0" not in rec.seen
+    assert look(rec, NOW + 900, arrival("last"), "w").what == "claimed"
 
 
 def test_an_unread_question_that_nobody_fetched_counts_as_shown_when_it_expired() -> None:
