@@ -181,3 +181,14 @@ def test_owner_and_length_tell_whether_it_is_still_the_same_journal() -> None:
     assert not record.holds(rec, "w:m1", 2)
     record.end_turn(rec)
     assert not record.holds(rec, "w:m1", 1)
+
+
+def test_what_another_run_says_otherwise_was_not_shown() -> None:
+    rec = Record(turn="1")
+    record.stream(rec, "one two")
+    assert rec.partial is not None
+    rec.partial = Partial("1", "one two", shown="one ")
+    record.stream(rec, "one two three")
+    assert rec.partial == Partial("1", "one two three", shown="one ")
+    record.stream(rec, "once")
+    assert rec.partial == Partial("1", "once", shown="", again=True)
