@@ -192,3 +192,14 @@ def test_what_another_run_says_otherwise_was_not_shown() -> None:
     assert rec.partial == Partial("1", "one two three", shown="one ")
     record.stream(rec, "once")
     assert rec.partial == Partial("1", "once", shown="", again=True)
+
+
+def test_a_question_whose_dialog_is_over_starts_no_clock() -> None:
+    rec = Record(journal=["x"], standing=Standing(60_000))
+    look(rec, NOW, arrival("1", state="fetching"), "w")
+    record.put(rec, NOW, "0", "?", True)
+    record.forget(rec)
+    rec.journal, rec.standing = ["y"], Standing(60_000)  # another dialog asks, and its question is not shown yet
+    item = next(iter(rec.unread.values()))
+    record.bind_unread(rec, NOW, rec.seen["1"], item, [], "open", VOICE)
+    assert rec.shown is None

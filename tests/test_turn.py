@@ -772,3 +772,19 @@ def test_what_a_hook_made_of_a_handlers_reply_is_what_is_reported() -> None:
 
 def hello(message: Any) -> str:
     return "hello"
+
+
+def test_a_result_renews_the_lease_so_that_no_chain_of_steps_outlasts_it() -> None:
+    bot = Bot("token", store="memory://")
+
+    @bot.text("go")
+    def chain(message: Any) -> Any:
+        for _ in range(8):
+            yield charge(1)
+        return "done"
+
+    chat = Chat(bot)
+    chat.world.durations["charge"] = 1_500  # too short for a sign of life
+    chat.say("go")
+    chat.world.settle()
+    assert chat.world.writes == 1 + 8  # its beginning, and each result

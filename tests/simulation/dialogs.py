@@ -321,7 +321,22 @@ def default(m: Note) -> Dialog:
 
 # ---- programs made at random ----------------------------------------------------------------------------------------
 
-LEAVES = ("ask", "ask", "ask", "say", "step", "step", "once", "stream", "count", "mute", "shot", "retried")
+LEAVES = (
+    "ask",
+    "ask",
+    "ask",
+    "ask",
+    "picture",
+    "say",
+    "step",
+    "step",
+    "once",
+    "stream",
+    "count",
+    "mute",
+    "shot",
+    "retried",
+)
 BRANCHES = ("loop", "try", "part", "if")
 ENDS = ("return", "again", "reroute", "nothing", "fall")
 
@@ -363,6 +378,11 @@ class Programmed:
         a = yield Ask(f"«{q}»", timeout=(None, 30, 900)[number % 3], back=number == 4)
         yield say(f"«S{self.tag}{self.count} {self.id} q={q} a={a}»")
         self.seen = a[:3]
+
+    def _picture(self, number: int) -> Dialog:
+        q = self.token("Q")
+        got = yield Ask(f"«{q}»", accept=(Picture, Click), otherwise="[otherwise]" if number % 2 else ...)
+        self.seen = got.kind
 
     def _mute(self, number: int) -> Dialog:
         self.seen = (yield)[:3]

@@ -16,6 +16,7 @@ import importlib.util
 import io
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -836,10 +837,19 @@ def misplaced() -> list[str]:
 # ---- noticing it -----------------------------------------------------------------------------------------------------
 
 
+class Endless(Exception):
+    """It went on for ever."""
+
+
+def _endless(*_: Any) -> None:
+    raise Endless
+
+
 def noticed(job: tuple[Mutant, int]) -> tuple[Mutant, str]:
     """By which seed or test a mutant is noticed; "" for none. Most are by the first seeds; the tests come before the others."""
     mutant, seeds = job
     sys.meta_path.insert(0, Breaker(mutant))
+    signal.signal(signal.SIGALRM, _endless)
     first = min(seeds, 400)
     return mutant, among(range(first)) or directed() or among(range(first, seeds))
 
@@ -847,7 +857,11 @@ def noticed(job: tuple[Mutant, int]) -> tuple[Mutant, str]:
 def among(seeds: range) -> str:
     from .__main__ import broken
 
-    found = ((seed, broken(seed)) for seed in seeds)
+    def limited(seed: int) -> str | None:
+        signal.alarm(60)
+        return broken(seed)
+
+    found = ((seed, limited(seed)) for seed in seeds)
     return next((f"seed {seed}: {why[:90]}" for seed, why in found if why), "")
 
 
@@ -862,6 +876,7 @@ def directed() -> str:
             if report.failed and not self.first:
                 self.first = report.nodeid
 
+    signal.alarm(600)
     failed = Failed()
     paths = [str(TESTS / name) for name in DIRECTED if (TESTS / name).exists()]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -874,11 +889,12 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=4_000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="")
+    parser.add_argument("--first", type=int, default=0, help="leave out so many")
     given = parser.parse_args()
     lost = misplaced()
     for rule in lost:
         print(f"MISPLACED  {rule}")
-    chosen = [mutant for mutant in MUTANTS if given.only in mutant.rule and mutant.rule not in lost]
+    chosen = [mutant for mutant in MUTANTS[given.first :] if given.only in mutant.rule and mutant.rule not in lost]
     survivors = []
     with multiprocessing.get_context("spawn").Pool(given.jobs, maxtasksperchild=1) as pool:
         for mutant, by in pool.imap_unordered(noticed, [(mutant, given.seeds) for mutant in chosen], chunksize=1):

@@ -27,9 +27,9 @@ HOUR = 3_600_000
 
 #: what the user types: how often, and what (a digit or more follows, so that no two are the same)
 TYPED = (
-    [("text", letter) for letter in "dtnvvvvvvvoyywccccccjjjjeeeuzzaalgf"]
+    [("text", letter) for letter in "dtnvvvvvvvoyywccccccjjjjeeeuzzaalggff"]
     + [("text", "r0"), ("text", "r0"), ("text", "r1"), ("text", "r1"), ("text", "h"), ("text", "H"), ("text", "1")]
-    + [("click", "s"), ("click", "x"), ("click", "z"), ("click", "h"), ("click", "v"), ("image", "v")]
+    + [("click", "s"), ("click", "x"), ("click", "z"), ("click", "h"), ("click", "v"), ("image", "v"), ("image", "v")]
     + [("word", "继续"), ("word", "继续"), ("word", "取消"), ("word", "上一步"), ("word", "大"), ("rare", "")]
 )
 RARE = (("text", "p"), ("text", "k"), ("text", "b"), ("unsubscribe", ""), ("click", "s"))
@@ -131,7 +131,7 @@ class World:
         self.voice = Voice(rng.choice([2, 4, 4, 9]))
         self.marks = itertools.count()
         self.choose_faults()
-        self.conducts = [self.conduct(code) for code in (1, 2)]
+        self.conducts = [self.conduct(code) for code in ((1, 2) if self.deploys else (1,))]
         self.law = Law(self)
         self.log: list[tuple[Any, ...]] | None = None
 
@@ -617,8 +617,9 @@ class World:
 
     def plan(self) -> None:
         rng, time = self.rng, self.now
-        for i in range(rng.randint(2, 6)):
-            time += rng.choice(PAUSES)
+        crowd = rng.random() < 0.05  # somebody types and types
+        for i in range(rng.randint(8, 10) if crowd else rng.randint(1, 5)):
+            time += rng.choice(PAUSES[: 2 if crowd else None])
             if self.chance(self.long):
                 time += rng.choice([700_000, HOUR, 25 * HOUR])
             kind, text = rng.choice(TYPED)
