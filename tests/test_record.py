@@ -203,3 +203,10 @@ def test_a_question_whose_dialog_is_over_starts_no_clock() -> None:
     item = next(iter(rec.unread.values()))
     record.bind_unread(rec, NOW, rec.seen["1"], item, [], "open", VOICE)
     assert rec.shown is None
+
+
+def test_what_a_turn_said_in_parts_is_nobodys_once_it_is_over() -> None:
+    rec = Record(turn="1")
+    record.stream(rec, "one two")
+    record.end_turn(rec)
+    assert rec.partial is None
