@@ -24,7 +24,7 @@ import redis
 
 import wechat.bot
 from servers import free_port, running_redis
-from wechat import Bot, ConfigurationError, ProtocolError, record
+from wechat import Bot, ConfigurationError, ProtocolError, WeChatError, record
 from wechat.errors import TooLarge
 from wechat.runtime import Runtime
 from wechat.stores.memory import MemoryStore
@@ -227,6 +227,24 @@ def test_where_the_redis_is_not_there_the_user_is_told_and_the_log_says_why(capl
     assert account.say("累加器") == "抱歉，出错了，请稍后再试。"
     assert "cannot be used" in caplog.text
     assert "hunter2" not in caplog.text
+    close(account)
+
+
+def test_a_bug_costs_one_apology_here_too_and_a_call_from_the_loop_itself_is_an_error() -> None:
+    class Buggy(MemoryStore):
+        async def load(self, key: str) -> Any:
+            raise ZeroDivisionError("a bug")
+
+    account = Account(demo_dialog())
+    Bot.from_module(account.module, token="token", store=Buggy())
+    assert account.say("累加器") == "抱歉，出错了，请稍后再试。"
+
+    async def on_the_loop(bot: Bot) -> None:
+        with pytest.raises(WeChatError, match="await it"):
+            wechat.bot.answer(account.push("<Content>累加器</Content>", "text"), account.module)
+
+    bot = wechat.bot._BOTS[account.module]
+    bot.wait(on_the_loop(bot))
     close(account)
 
 

@@ -183,6 +183,17 @@ def test_a_foreign_await_is_refused_on_the_users_own_line() -> None:
     assert "dialog" in frames
 
 
+def test_half_a_surrogate_pair_in_a_key_or_a_label_is_refused_where_it_is_asked() -> None:
+    for wrong in (Ask("?", key="\ud800"), Ask("?", options=("a", "\ud800"))):
+
+        def dialog(message: Any, wrong: Any = wrong) -> Any:
+            yield wrong
+
+        live = machine(dialog)
+        assert live.outcome == "failed"
+        assert isinstance(live.error, NotACommand)
+
+
 # ---- entries --------------------------------------------------------------------------------------------------------
 
 

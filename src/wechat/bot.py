@@ -21,7 +21,7 @@ from . import lint, msg, receive, stores
 from . import module as of_2017
 from .attempt import Conduct, Turn
 from .crypto import Cipher
-from .errors import BadMessage, ConfigurationError, Reroute, StoreError
+from .errors import BadMessage, ConfigurationError, Reroute, StoreError, WeChatError
 from .medium import Medium
 from .receive import Message
 from .record import Record, settle
@@ -445,14 +445,16 @@ def answer(data: bytes | str, module: ModuleType) -> Formatted:
 
     Blocks until there is one. Whoever calls it has seen to it that the push is WeChat's, and in clear. Raises
     `ProtocolError` for what is no push (its `status` is an HTTP status), `ConfigurationError` for a module that cannot
-    work. Where the store cannot be used, the reply says so.
+    work. Whatever else goes wrong is one sentence of apology, and a line in the log.
     """
     bot = _BOTS.get(module) or Bot.from_module(module, token=secrets.token_hex(16))  # a token that nobody signs with
     body = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     message = receive.parse(body, bot.settings.timezone)
     try:
         said = bot.wait(bot.deliver(message))
-    except StoreError:
+    except Exception as error:
+        if isinstance(error, WeChatError) and not isinstance(error, StoreError):
+            raise
         _log.exception("a message to %s could not be answered", message.account)
         said = decode(bot.conduct(message).voice.sentence("failed"))
     return msg.Msg(message.openid, message.account, said, json=receive.is_json(body))

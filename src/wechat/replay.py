@@ -491,6 +491,8 @@ class Machine:
             self._sayable(ask.otherwise)
         if not isinstance(ask.retry, Sentence):
             self._sayable(ask.retry)
+        for text in (ask.key or "", *(label for label in ask.options if isinstance(label, str))):
+            text.encode()  # half a surrogate pair is no text, and no store keeps it
         said = None if ask.say is None else self._sayable(ask.say)
         self._stand(ask, [Said(said, ask.options, ask.taps)] if said is not None or ask.options else [])
 
