@@ -210,3 +210,16 @@ def test_what_a_turn_said_in_parts_is_nobodys_once_it_is_over() -> None:
     record.stream(rec, "one two")
     record.end_turn(rec)
     assert rec.partial is None
+
+
+def test_of_a_user_who_is_gone_nothing_is_left_unread() -> None:
+    rec = Record()
+    record.put(rec, NOW, "0", "late", False)
+    look(rec, NOW, arrival("1", ends=True, silent=True), "w")
+    assert rec.unread == {}
+
+
+def test_a_datum_whose_time_is_over_is_on_record_no_more() -> None:
+    rec = Record(data={"a": Datum(1, NOW), "b": Datum(2, NOW + 1), "c": Datum(3)})
+    record.settle(rec, NOW)
+    assert list(rec.data) == ["b", "c"]
