@@ -223,3 +223,13 @@ def test_a_datum_whose_time_is_over_is_on_record_no_more() -> None:
     rec = Record(data={"a": Datum(1, NOW), "b": Datum(2, NOW + 1), "c": Datum(3)})
     record.settle(rec, NOW)
     assert list(rec.data) == ["b", "c"]
+
+
+def test_a_question_that_is_shown_again_starts_anew_and_takes_what_was_typed_since_it_was_shown_first() -> None:
+    rec = Record(standing=Standing(60_000))
+    record.show(rec, NOW)
+    record.show(rec, NOW + 500)
+    assert rec.early(NOW - 1)
+    assert not rec.early(NOW)
+    assert not rec.early(NOW + 100)
+    assert rec.late(NOW + 500 + 60_000) == 0

@@ -788,3 +788,29 @@ def test_a_result_renews_the_lease_so_that_no_chain_of_steps_outlasts_it() -> No
     chat.say("go")
     chat.world.settle()
     assert chat.world.writes == 1 + 8  # its beginning, and each result
+
+
+def test_an_event_from_before_a_question_was_shown_does_not_answer_it() -> None:
+    """The menu is tapped twice: the second tap came while the first question stood, and finds another."""
+    bot = Bot("token", store="memory://")
+
+    @bot.text("shop")
+    def shop(message: Any) -> Any:
+        first = yield ask("first?", accept=ClickEvent)
+        cents = yield charge(1)
+        second = yield ask("second?", accept=ClickEvent)
+        return f"{first.key} {cents} {second.key}"
+
+    @bot.click
+    def menu(event: Any) -> str:
+        return f"menu {event.key}"
+
+    chat = Chat(bot)
+    chat.world.durations["charge"] = 2_000
+    assert chat.say("shop") == "first?"
+    taps = [chat.world.push(ClickEvent(event="click", key=key, **chat._common())) for key in ("A", "B")]
+    chat.world.settle()
+    said = [chat.world.answered(tap) for tap in taps]
+    assert said[0] == "second?"
+    assert said[1].startswith("menu B")
+    assert chat.click("C") == "A 100 C"

@@ -350,7 +350,7 @@ class Attempt:
                 return
 
     def is_late(self, seen: Seen, message: Any, mode: str) -> bool:
-        return self.rec.late(seen.at) > 0 and message.kind != "event"
+        return self.rec.late(seen.at) > 0  # never an event, which is queued only where it is in time
 
     def is_cancel(self, seen: Seen, message: Any, mode: str) -> bool:
         return self._word(message, mode, self.conduct.cancel) and self.ask.cancel

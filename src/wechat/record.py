@@ -529,8 +529,6 @@ def finish_lapse(
     parts, last = shape.pack(says)
     for i, say in enumerate(parts):
         _put(rec, Unread(0, message, say, standing is not None and i == last, now + UNREAD))
-    if not parts and standing is not None:
-        show(rec, now)
 
 
 def drop(rec: Record) -> None:

@@ -166,7 +166,7 @@ class Law:
             self.must(record.fields(after) == self.world.fields, "I1 kept otherwise than written:", self.world.fields)
         self.lease(before, after)
         self.messages(before, after)
-        self.order(before, after)
+        self.order(before, after, effect)
         self.journal(work, before, after)
         self.replies(before, after)
         for over in effect.turns:
@@ -231,14 +231,20 @@ class Law:
             seen.id,
         )
 
-    def order(self, before: Record, after: Record) -> None:
+    def order(self, before: Record, after: Record, effect: turn.Write) -> None:
         """I11: messages leave the queue in the order in which they came; none is taken while an older one is checked."""
         waiting = [seen.id for seen in before.seen.values() if seen.state in ("queued", "checking")]
         stay = [id for id in waiting if _state(after, id) in ("queued", "checking")]
+        turned = {over.message.id for over in effect.turns}
         over = after.cancelled or not after.owner  # ended from outside: what waited is told so, whatever is checked
-        left = [id for id in waiting if before.seen[id].state == "queued" and id not in stay]
         gone = any(seen.reply == "" and seen.state != "queued" for seen in _new(before, after))  # the user left
-        left = [id for id in left if not (gone or (over and after.seen[id].refused))]
+        left = [
+            id
+            for id in waiting
+            if id not in stay
+            and (before.seen[id].state == "queued" or _state(after, id) == "taken" or id in turned)
+            and not (gone or (over and after.seen[id].refused))
+        ]
         fits = not stay or not left or waiting.index(left[-1]) < waiting.index(stay[0])
         self.must(fits, "I11 out of order:", waiting, left)
 
