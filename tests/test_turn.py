@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from talk import CARRY, Chat, Crash, World
+from talk import CARRY, START, Chat, Crash, World
 from wechat import (
     Bot,
     ClickEvent,
@@ -24,7 +24,8 @@ from wechat import (
     step,
     turn,
 )
-from wechat.attempt import Delivery
+from wechat.attempt import ANSWER_BY, Delivery
+from wechat.record import Seen
 from wechat.replay import Machine
 
 
@@ -814,3 +815,11 @@ def test_an_event_from_before_a_question_was_shown_does_not_answer_it() -> None:
     assert said[0] == "second?"
     assert said[1].startswith("menu B")
     assert chat.click("C") == "A 100 C"
+
+
+def test_a_worker_that_was_stopped_for_a_while_binds_no_reply_to_a_push_that_is_over() -> None:
+    """The store's time as last told stands still meanwhile; the worker's own clock does not."""
+    message = Chat(make_bot()).text("hi")
+    seen = Seen(message.id, message.created, START, "taken", "--")
+    assert Delivery(message, START, age=lambda: ANSWER_BY).carrier(seen, START) == "open"
+    assert Delivery(message, START, age=lambda: ANSWER_BY + 1).carrier(seen, START) == ""
