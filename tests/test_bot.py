@@ -5,13 +5,28 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import anyio
 import pytest
 
 from talk import Chat
-from wechat import CHINESE, ENGLISH, Bot, ConfigurationError, ProtocolError, Router, TextMessage, ask, step
+from wechat import (
+    CHINESE,
+    ENGLISH,
+    Bot,
+    ConfigurationError,
+    Dialog,
+    ProtocolError,
+    Router,
+    StepFailed,
+    Text,
+    TextMessage,
+    ask,
+    step,
+    stream,
+)
 from wechat.stores.memory import MemoryStore
 
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
@@ -240,3 +255,31 @@ def test_several_routers_are_one_bot() -> None:
     bot.include(shop, club)
     chat = Chat(bot)
     assert [chat.say("buy"), chat.say("join")] == ["bought", "joined"]
+
+
+@pytest.mark.parametrize("kind", ["generator", "async generator"])
+def test_what_a_text_was_before_it_broke_off_is_said(kind: str) -> None:
+    bot = Bot("token", store="memory://")
+
+    @step(name="poem")
+    def written() -> Iterator[str]:
+        yield "Roses "
+        yield "are"
+        raise OSError("no more ink")
+
+    @step(name="poem")
+    async def spoken() -> AsyncIterator[str]:
+        yield "Roses "
+        yield "are"
+        raise OSError("no more breath")
+
+    @bot.text("go")
+    def go(message: TextMessage) -> Dialog:
+        try:
+            yield stream(written() if kind == "generator" else spoken())
+        except StepFailed as failed:
+            return failed.message
+
+    reply = anyio.run(bot.deliver, Chat(bot).text("go"))
+    assert isinstance(reply, Text)
+    assert reply.text == f"Roses are\nno more {'ink' if kind == 'generator' else 'breath'}"

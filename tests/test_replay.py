@@ -197,6 +197,17 @@ def test_half_a_surrogate_pair_in_a_key_or_a_label_is_refused_where_it_is_asked(
 # ---- entries --------------------------------------------------------------------------------------------------------
 
 
+def test_of_a_text_that_broke_off_what_was_made_stays_said() -> None:
+    def dialog(message: Any) -> Any:
+        try:
+            yield stream(poem())
+        except StepFailed:
+            return "sorry"
+
+    failure = journal.Failure(AT, "poem", "OSError", "gone", "Roses are")
+    assert said(machine(dialog, journal.encode(failure))) == ["Roses are", "sorry"]
+
+
 def test_a_failed_step_raises_the_same_live_and_replayed() -> None:
     def dialog(message: Any) -> Any:
         try:

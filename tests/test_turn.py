@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,12 +20,15 @@ from wechat import (
     ask,
     journal,
     recall,
+    record,
     remember,
     say,
     step,
+    stream,
     turn,
 )
-from wechat.attempt import ANSWER_BY, Delivery
+from wechat.attempt import ANSWER_BY, LAST_CHANCE, Delivery, choose, is_last
+from wechat.errors import StepFailed
 from wechat.record import Seen
 from wechat.replay import Machine
 
@@ -823,3 +827,165 @@ def test_a_worker_that_was_stopped_for_a_while_binds_no_reply_to_a_push_that_is_
     seen = Seen(message.id, message.created, START, "taken", "--")
     assert Delivery(message, START, age=lambda: ANSWER_BY).carrier(seen, START) == "open"
     assert Delivery(message, START, age=lambda: ANSWER_BY + 1).carrier(seen, START) == ""
+
+
+# ---- how a step is tried --------------------------------------------------------------------------------------------
+
+
+def tried(times: int, *, fails: int) -> tuple[Chat, list[str]]:
+    """A dialog whose step is tried so many times more, and fails so often."""
+    keys: list[str] = []
+
+    @step(retries=times)
+    def shaky(*, idempotency_key: str = "") -> str:
+        keys.append(idempotency_key)
+        if len(keys) <= fails:
+            raise OSError("no luck")
+        return "luck"
+
+    bot = Bot("token", store="memory://")
+
+    @bot.text("go")
+    def go(message: Any) -> Any:
+        try:
+            return (yield shaky())
+        except StepFailed as failed:
+            return f"{failed.type}: {failed.message}"
+
+    return Chat(bot), keys
+
+
+def test_a_step_is_tried_again_with_the_same_key_until_it_is_done() -> None:
+    chat, keys = tried(3, fails=2)
+    began = chat.world.now
+    assert chat.say("go") == "luck"
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+    assert chat.world.now - 1_000 - began == 250 + 500  # the pauses
+
+
+def test_a_step_whose_tries_are_used_up_has_failed_and_its_last_failure_is_told() -> None:
+    chat, keys = tried(2, fails=9)
+    assert chat.say("go") == "OSError: no luck"
+    assert len(keys) == 3
+
+
+def test_a_step_that_takes_too_long_has_failed_and_what_it_gives_later_is_dropped() -> None:
+    bot = Bot("token", store="memory://")
+
+    @step(timeout=1.5)
+    def slow() -> str:
+        return "late"
+
+    @bot.text("go")
+    def go(message: Any) -> Any:
+        try:
+            return (yield slow())
+        except StepFailed as failed:
+            return failed.type
+
+    chat = Chat(bot)
+    chat.world.durations["slow"] = 60_000
+    began = chat.world.now
+    assert chat.say("go") == "TimeoutError"
+    assert chat.world.now - 1_000 - began == 1_500
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_step_whose_turn_was_cancelled_is_left_at_once(streams: bool) -> None:
+    bot = Bot("token", store="memory://")
+
+    @step
+    def poem() -> Iterator[str]:
+        yield "Roses are red, violets are blue, and so on for a while."
+
+    @bot.text("go")
+    def go(message: Any) -> Any:
+        yield (stream(poem()) if streams else poem())
+
+    chat = Chat(bot)
+    chat.world.durations["poem"] = 60_000
+    chat.world.push(chat.text("go"))
+    chat.world.elapse(3_000)
+    assert chat.say("取消") == "已取消。"
+    chat.world.elapse(2_500)
+    assert chat.record.turn == ""
+    assert chat.record.owner == ""
+
+
+def test_a_handler_that_kills_whoever_runs_it_is_not_run_for_ever() -> None:
+    bot = Bot("token", store="memory://")
+    runs: list[str] = []
+
+    @bot.click("A")
+    def deadly(event: Any) -> str:
+        runs.append(event.id)
+        raise Crash
+
+    chat = Chat(bot)
+    tap = ClickEvent(event="click", key="A", **chat._common())
+    said: Any = None
+    for _ in range(6):
+        try:
+            said = chat.world.deliver(tap)
+        except Crash:
+            chat.crash()
+        chat.world.now += 7_000
+    assert len(runs) == 3
+    assert said == "抱歉，出错了，请稍后再试。"
+
+
+# ---- what a delivery carries ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pushes", "since_first", "since_created", "last"),
+    [
+        (1, 0, 500, False),
+        (2, 5_000, 5_500, False),
+        (3, 1_000, 1_500, True),  # the third
+        (2, 9_000, 8_500, True),  # one between was lost
+        (1, 0, 9_500, True),  # both before it were
+        (1, 0, 60_500, False),  # a test's clock, or a wrong one
+    ],
+)
+def test_which_push_is_the_last(pushes: int, since_first: int, since_created: int, last: bool) -> None:
+    start = START + 100_500
+    seen = Seen("1", (start - since_created) // 1000, start - since_first, "queued", "--" * pushes)
+    assert is_last(Delivery(None, start), seen) is last
+
+
+def test_at_its_last_chance_a_message_gets_its_own_answer_before_any_other() -> None:
+    chat = Chat(make_bot())
+    message = chat.text("hi")
+    rec = record.Record(turn="0")
+    rec.seen[message.id] = Seen(message.id, message.created, START, "queued", "------")
+    record.put(rec, START, "0", "another's", False)
+    record.put(rec, START, message.id, "mine", False)
+    choose(chat.bot.conduct(message), Delivery(message, START), rec, START + LAST_CHANCE)
+    bound = rec.seen[message.id].reply
+    assert bound is not None
+    assert bound.startswith("mine")
+
+
+def test_a_response_that_was_written_too_late_is_not_known_to_have_left() -> None:
+    delivery = Delivery(Chat(make_bot()).text("hi"), START)
+    assert list(turn.sent(delivery, START + 4_901)) == []
+    assert isinstance(next(turn.sent(delivery, START + 4_900)), turn.Load)
+
+
+def test_an_option_is_an_answer_only_once_its_question_was_shown() -> None:
+    bot = Bot("token", store="memory://")
+
+    @bot.text("go")
+    def go(message: Any) -> Any:
+        yield charge(1)
+        choice = yield ask.choice("on?", ["继续", "停"])
+        return f"chose {choice}"
+
+    chat = Chat(bot)
+    chat.world.durations["charge"] = 20_000
+    chat.world.push(chat.text("go"))
+    chat.world.elapse(30_000)
+    assert "on?" in chat.say("继续")  # fetches the question
+    assert chat.say("继续") == "chose 继续"

@@ -262,9 +262,7 @@ class Attempt:
     def settle(self, machine: Machine) -> None:
         """`Reroute` in the turn that began the dialog, or at a time-out, would never end: it is an error there."""
         rec = self.rec
-        if machine.outcome == "rerouted" and (
-            rec.turn.endswith("t") or rec.side is not None or machine.begun_by(rec.turn)
-        ):
+        if machine.outcome == "rerouted" and (rec.turn.endswith("t") or machine.begun_by(rec.turn)):
             machine.fail(DialogError("Reroute in the turn that began the dialog, or at a time-out, would never end"))
 
     def proceed(self, *, claimed: bool = False) -> None:

@@ -483,14 +483,14 @@ MUTANTS: list[Mutant] = [
                 "            if False:",
             ),
             (
-                "a dialog that a message began cannot send it on",
-                'rec.turn.endswith("t") or rec.side is not None or machine.begun_by(rec.turn)',
-                'rec.turn.endswith("t") or rec.side is not None',
+                "a dialog that a message began cannot send it on, so that it is sent on once",
+                '(rec.turn.endswith("t") or machine.begun_by(rec.turn))',
+                'rec.turn.endswith("t")',
             ),
             (
-                "a message is sent on once",
-                'rec.turn.endswith("t") or rec.side is not None or machine.begun_by(rec.turn)',
-                'rec.turn.endswith("t") or machine.begun_by(rec.turn)',
+                "a time-out is sent on by nobody",
+                '(rec.turn.endswith("t") or machine.begun_by(rec.turn))',
+                "machine.begun_by(rec.turn)",
             ),
             (
                 "a message that is sent on is routed beside the dialog, not instead of it",
@@ -578,9 +578,9 @@ MUTANTS: list[Mutant] = [
                 "False or",
             ),
             (
-                "a placeholder is said only where its own answer is not there",
+                "at its last chance a message gets its own answer before any other",
                 'item = mine if mine and (fetching or chance or seen.state == "done") else None',
-                'item = mine if mine and (fetching or seen.state == "done") else None\n    chance = chance and mine is None or chance and fetching',
+                'item = mine if mine and (fetching or seen.state == "done") else None',
             ),
             (
                 "a waiting delivery takes its own answer at any time",
