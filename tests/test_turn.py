@@ -987,5 +987,7 @@ def test_an_option_is_an_answer_only_once_its_question_was_shown() -> None:
     chat.world.durations["charge"] = 20_000
     chat.world.push(chat.text("go"))
     chat.world.elapse(30_000)
-    assert "on?" in chat.say("继续")  # fetches the question
+    fetched = chat.say("继续")
+    assert "on?" in fetched
+    assert "没有收下" not in fetched
     assert chat.say("继续") == "chose 继续"
