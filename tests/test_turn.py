@@ -28,7 +28,7 @@ from wechat import (
     turn,
 )
 from wechat.attempt import ANSWER_BY, LAST_CHANCE, Delivery, choose, is_last
-from wechat.errors import StepFailed
+from wechat.errors import StepFailed, TimedOut
 from wechat.record import Seen
 from wechat.replay import Machine
 
@@ -827,6 +827,32 @@ def test_a_worker_that_was_stopped_for_a_while_binds_no_reply_to_a_push_that_is_
     seen = Seen(message.id, message.created, START, "taken", "--")
     assert Delivery(message, START, age=lambda: ANSWER_BY).carrier(seen, START) == "open"
     assert Delivery(message, START, age=lambda: ANSWER_BY + 1).carrier(seen, START) == ""
+
+
+def test_a_time_out_that_was_ended_from_outside_and_whose_worker_died_does_no_harm_later() -> None:
+    bot = Bot("token", store="memory://")
+
+    @bot.text("form")
+    def form(message: Any) -> Any:
+        try:
+            yield "name?"
+        except TimedOut:
+            yield charge(1)
+
+    chat = Chat(bot)
+    chat.say("form")
+    chat.later(61)
+    chat.world.crash_before = lambda effect: isinstance(effect, turn.Do)
+    late = chat.text("too late")
+    with pytest.raises(Crash):
+        chat.world.deliver(late)
+    chat.world.crash_before = lambda effect: False
+    chat.crash()
+    voice = chat.bot.conduct(late).voice
+    work = chat.world.spawn(chat.key, turn.outside(lambda rec, now: not record.stop(rec, now, voice)))
+    chat.world.run(lambda: work.done)
+    chat.later(11 * 60)
+    assert chat.say("form").startswith("name?")
 
 
 # ---- how a step is tried --------------------------------------------------------------------------------------------

@@ -640,7 +640,8 @@ def remember(rec: Record, now: int, arrival: Arrival, shape: Shape) -> Seen:
     at = now if last is None else max(now, last.at + 1)  # no two tie for their turn
     body = None if arrival.state == "done" else arrival.body
     seen = rec.seen[arrival.id] = Seen(arrival.id, arrival.created, at, arrival.state, body=body, reply=reply)
-    for old in [old for old in rec.seen.values() if old.state in ("done", "fetching") and old is not seen]:
+    needed = {seen.id, rec.turn.removesuffix("t")}  # a time-out's message may be done before its turn
+    for old in [old for old in rec.seen.values() if old.state in ("done", "fetching") and old.id not in needed]:
         aged = old.at < now - KEEP
         if old.reply and old.at < now - SAME:  # from now on it is only known that there was one
             change(rec, old, reply="")

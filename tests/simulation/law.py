@@ -246,7 +246,7 @@ class Law:
             and not (gone or (over and after.seen[id].refused))
         ]
         fits = not stay or not left or waiting.index(left[-1]) < waiting.index(stay[0])
-        self.must(fits, "I11 out of order:", waiting, left)
+        self.unless_rolled(fits, "I11 out of order:", waiting, left)
 
     def journal(self, work: Work, before: Record, after: Record) -> None:
         """I2: whatever is on record can be replayed, and stands where a record may stand."""

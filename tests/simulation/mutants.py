@@ -79,8 +79,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "only a message that is done is forgotten",
-                'if old.state in ("done", "fetching") and old is not seen]',
-                "if old is not seen]",
+                'if old.state in ("done", "fetching") and old.id not in needed]',
+                "if old.id not in needed]",
+            ),
+            (
+                "the message of a time-out's turn is not forgotten before that ends",
+                'needed = {seen.id, rec.turn.removesuffix("t")}',
+                "needed = {seen.id}",
             ),
             (
                 "a living lease keeps others out",
