@@ -306,6 +306,18 @@ def test_a_version_that_is_not_older_than_its_route_is_refused() -> None:
             router.version(now_it_asks, number)(then_it_asked)
 
 
+def test_one_version_twice_in_two_files_is_refused_too() -> None:
+    one, other = Router(), Router()
+    one.version(now_it_asks, 1)(then_it_asked)
+
+    def another(message: Any) -> Any:
+        yield "?"
+
+    other.version(now_it_asks, 1)(another)
+    with pytest.raises(ConfigurationError, match="version 1 of now_it_asks is registered twice"):
+        Router().include(one, other)
+
+
 def test_one_version_twice_is_refused() -> None:
     router = Router()
     router.text("d", version=2)(now_it_asks)

@@ -147,7 +147,8 @@ class Router:
         """Take in the routes of other routers, behind what is here already. Raises `ConfigurationError` for one name twice."""
         for router in routers:
             for of, past in router._past.items():
-                self._past.setdefault(of, {}).update(past)
+                for number, function in past.items():
+                    self._keep(of, number, function)
             for route in router._routes:
                 self._add(route)
 
@@ -162,13 +163,16 @@ class Router:
         def register(function: F) -> F:
             if mode_of(function, "version") != "dialog":
                 raise ConfigurationError(f"{name_of(function)} is no dialog: only a dialog has a journal to go on with")
-            past = self._past.setdefault(innermost(of), {})
-            if past.setdefault(number, function) != function:
-                raise ConfigurationError(f"version {number} of {name_of(of)} is registered twice")
+            self._keep(innermost(of), number, function)
             self._renew()
             return function
 
         return register
+
+    def _keep(self, of: Callable[..., Any], number: int, function: Callable[..., Any]) -> None:
+        """`function` is version `number` of the dialog `of`."""
+        if self._past.setdefault(of, {}).setdefault(number, function) != function:
+            raise ConfigurationError(f"version {number} of {name_of(of)} is registered twice")
 
     def _renew(self) -> None:
         """Give every dialog the versions that are registered of it."""
