@@ -21,7 +21,7 @@ from . import journal, record
 from .attempt import POISON, Attempt, Conduct, Delivery, Turn, arriving, choose
 from .dialog import Step
 from .errors import StepFailed, StepInterrupted, UnknownFormat
-from .record import Look, Record, Seen
+from .record import Arrival, Look, Record, Seen
 from .replay import Machine, Said, idempotency_key
 from .router import Route
 
@@ -333,7 +333,10 @@ def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: 
             made[:] = [Visit("answered")]
             return True
         journal = rec.journal
-        arrival = arriving(conduct, rec, now, message)
+        if known is None:
+            arrival = arriving(conduct, rec, now, message)
+        else:  # what becomes of it was decided when it arrived
+            arrival = Arrival(known.id, known.created, known.state, known.body)
         found = record.look(rec, now, arrival, owner, delivery.mark, conduct.voice, claims=claims)
         made[:] = [Visit(found.what)]
         if found.what == "stale":

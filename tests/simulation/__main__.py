@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import sys
 import time
@@ -21,6 +22,7 @@ def broken(seed: int) -> str | None:
 
 
 def some(seeds: range) -> list[tuple[int, str]]:
+    gc.set_threshold(20_000)  # a world is gone as a whole
     return [(seed, why) for seed in seeds if (why := broken(seed))]
 
 

@@ -234,6 +234,8 @@ class Law:
     def order(self, before: Record, after: Record, effect: turn.Write) -> None:
         """I11: messages leave the queue in the order in which they came; none is taken while an older one is checked."""
         waiting = [seen.id for seen in before.seen.values() if seen.state in ("queued", "checking")]
+        if not waiting:
+            return
         stay = [id for id in waiting if _state(after, id) in ("queued", "checking")]
         turned = {over.message.id for over in effect.turns}
         over = after.cancelled or not after.owner  # ended from outside: what waited is told so, whatever is checked
@@ -301,6 +303,8 @@ class Law:
     def replies(self, before: Record, after: Record) -> None:
         """Rule 4: nothing leaves what is unread but in the write that binds it, or when its time is over."""
         self.told_again(before, after)
+        if before.unread == after.unread:
+            return
         kept = "".join(str(item.say) for item in after.unread.values())
         kept += "".join(str(s.reply) for s in after.seen.values() if s.reply and _reply(before, s.id) is None)
         for item in before.unread.values():
