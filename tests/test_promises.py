@@ -171,7 +171,7 @@ def test_p1_for_a_minute_the_same_reply_then_success_then_too_late(worker: str) 
     at = chat.world.now
     said = chat.send(message)
     chat.world.at = worker
-    for ms, expected in ((5_000, said), (59_900, said), (60_100, None), (600_000, None)):
+    for ms, expected in ((5_000, said), (59_900, said), (60_100, None), (600_000, None), (600_100, TOO_LATE)):
         chat.world.now = at + ms
         assert chat.send(message) == expected, ms
     chat.say("form")

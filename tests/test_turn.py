@@ -855,6 +855,19 @@ def test_a_time_out_that_was_ended_from_outside_and_whose_worker_died_does_no_ha
     assert chat.say("form").startswith("name?")
 
 
+def test_a_question_whose_clock_ran_out_while_a_side_dialog_ran_is_quoted_no_more() -> None:
+    chat = Chat(make_bot())
+    chat.say("order")
+    chat.world.durations["points"] = 70_000
+    tap = chat.world.push(ClickEvent(event="click", key="POINTS", **chat._common()))
+    chat.world.settle(80_000)
+    assert chat.world.answered(tap) is None
+    assert chat.record.journal
+    said = f"{chat.say('pears')} {chat.say('继续')}"
+    assert "77 points" in said
+    assert "刚才问您" not in said
+
+
 # ---- how a step is tried --------------------------------------------------------------------------------------------
 
 

@@ -512,7 +512,7 @@ class Attempt:
         self.machine = self.resume()
         self.rec.turn = turn
         quoted = []
-        if quotes and self.machine and shown is not None and self.rec.late(seen.at) <= 0:
+        if quotes and self.machine and shown is not None and self.rec.late(self.now) <= 0:
             question = self.voice.join(self._question())
             quoted = [self.voice.sentence("still_waiting", question=question)] if question else []
         record.finish(

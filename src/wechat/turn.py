@@ -330,8 +330,9 @@ def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: 
             made[0].attempt.machine.close()  # of a write that was refused
         known = rec.seen.get(message.id)
         if known is not None and known.reply is not None:
-            made[:] = [Visit("answered")]
-            return True
+            old = now - known.at > record.KEEP and not conduct.voice.silent(message)
+            made[:] = [Visit("stale" if old else "answered")]
+            return not old
         journal = rec.journal
         if known is None:
             arrival = arriving(conduct, rec, now, message)
