@@ -1035,6 +1035,23 @@ def test_p8_two_questions_that_changed_places_are_noticed_by_their_keys() -> Non
     assert chat.say("Main St") == f"{DIVERGED}\nrouted_afresh Main St"
 
 
+def test_p8_a_question_of_another_kind_is_noticed_though_the_answer_would_suit_it() -> None:
+    def chooses(message: Any) -> Any:
+        fruit = yield ask.choice("fruit?", ["apple", "pear"])
+        return f"{(yield ask.number('how many?', 1, 9))} {fruit}"
+
+    def names_first(message: Any) -> Any:
+        name = yield ask.text("name?")
+        fruit = yield ask.choice("fruit?", ["apple", "pear"])
+        return f"{name}: {(yield ask.number('how many?', 1, 9))} {fruit}"
+
+    chat = Chat(as_d(chooses))
+    chat.say("d")
+    chat.say("apple")
+    deploy(chat, as_d(names_first))
+    assert chat.say("4").startswith(DIVERGED)
+
+
 def test_p8_other_words_are_no_other_dialog() -> None:
     def reworded(message: Any) -> Any:
         one = yield ask.text("first, please?")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from talk import CARRY, START, Chat, Crash, World
 from wechat import (
+    CHINESE,
     Bot,
     ClickEvent,
     Event,
@@ -29,8 +31,11 @@ from wechat import (
 )
 from wechat.attempt import ANSWER_BY, LAST_CHANCE, Delivery, choose, is_last
 from wechat.errors import StepFailed, TimedOut
+from wechat.medium import Medium
 from wechat.record import Seen
 from wechat.replay import Machine
+
+VOICE = Medium("gh_test", "oUser", CHINESE, dt.timezone.utc)
 
 
 @step
@@ -1005,6 +1010,20 @@ def test_at_its_last_chance_a_message_gets_its_own_answer_before_any_other() -> 
     bound = rec.seen[message.id].reply
     assert bound is not None
     assert bound.startswith("mine")
+
+
+def test_a_message_that_gets_no_reply_of_its_own_brings_what_waits_to_be_read() -> None:
+    chat = Chat(make_bot())
+    chat.bot.default(silent)
+    told = turn.outside(lambda rec, now: not record.tell(rec, now, "k", ["your parcel"], 1_000_000, VOICE))
+    work = chat.world.spawn(chat.key, told)
+    chat.world.run(lambda: work.done)
+    assert chat.say("hello") == "your parcel"
+    assert chat.say("hello") is None
+
+
+def silent(message: Any) -> None:
+    return None
 
 
 def test_a_response_that_was_written_too_late_is_not_known_to_have_left() -> None:

@@ -18,7 +18,7 @@ from . import journal, record
 from .dialog import Ask, Recall, Say, Sentence, Step
 from .errors import DialogError, Diverged
 from .record import Arrival, Carrier, Record, Seen, Standing
-from .replay import Incoming, Machine, Medium, Said, accepts, replay
+from .replay import Incoming, Machine, Medium, Said, accepts, replay, sign
 from .router import Route, Router, normal
 
 ANSWER_BY = 4_600  #: so long after its arrival a delivery still carries a reply (ms): WeChat waits 5 s, and the way back takes some
@@ -390,7 +390,7 @@ class Attempt:
 
     def meet_answer(self, seen: Seen, message: Any) -> None:
         record.take(self.rec, seen)
-        payload, key = self.voice.payload(message), self.ask.key
+        payload, key = self.voice.payload(message), sign(self.ask)
         kind = journal.Answered if self.the_machine.understands(message) else journal.Misread
         self.feed(kind(self.now, seen.id, seen.created, payload, key))
 

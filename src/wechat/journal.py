@@ -55,7 +55,8 @@ class Answered:
     message: str
     created: int
     payload: Payload
-    key: str | None = None
+    #: the ask's `key`; where it has none, its place in `PROMPTS`
+    key: str | int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +138,8 @@ KINDS: dict[str, type[Any]] = {
     "e": Failure,
     "v": Recalled,
 }
+#: kinds of ask, each at its place for ever: an answer to one is none to another. A plain ask is one of text
+PROMPTS = ("text", "number", "amount", "choice", "choices", "confirm", "date", "time", "phone", "form", "parsed")
 #: of a step that may run once only, and was cut off or took too long
 INTERRUPTED = ("StepInterrupted", "it was cut off, and nobody knows whether it was done")
 LETTERS = {kind: letter for letter, kind in KINDS.items()}

@@ -685,12 +685,16 @@ def answer(
         del rec.unread[item.number]
         asks = asks or item.asks
     parts, last = shape.pack([*(item.say for item in before), *says])
+    carried = bool(carrier) and seen.reply is None and now - seen.at <= SAME
     if not parts:  # nothing to show: its question counts as shown
-        change(rec, seen, reply="" if seen.reply is None else seen.reply)
         if asks:
             show(rec, now)
+        waits = next(iter(rec.readable()), None)
+        if carried and waits is not None:  # there is room for what waits to be read
+            bind_unread(rec, now, seen, waits, [], carrier, shape)
+        else:
+            change(rec, seen, reply="" if seen.reply is None else seen.reply)
         return
-    carried = bool(carrier) and seen.reply is None and now - seen.at <= SAME
     if not carried:
         put(rec, now, seen.id, parts[0], asks and last == 0, quote)
     for i, part in enumerate(parts[1:], 1):

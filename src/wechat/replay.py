@@ -166,6 +166,24 @@ def accepts(ask: Ask[Any], message: Any) -> bool:
     return isinstance(message, ask.accept)
 
 
+def sign(ask: Ask[Any]) -> str | int | None:
+    """What an answer says of the ask that it is for: its key, or else its kind; None for one that every answer fits."""
+    if ask.key is not None:
+        return ask.key
+    name = "text" if ask.name == "ask" else ask.name.removeprefix("ask.")
+    return journal.PROMPTS.index(name) if ask.accept is None and name in journal.PROMPTS else None
+
+
+def _to(key: str | int | None) -> str:
+    if key is None or isinstance(key, str):
+        return "" if key is None else f" to {key!r}"
+    if key >= len(journal.PROMPTS):
+        raise UnknownFormat(
+            "an answer to a kind of ask that a newer version has", found=key, known=len(journal.PROMPTS)
+        )
+    return f" to ask.{journal.PROMPTS[key]}(…)"
+
+
 class Machine:
     """One dialog, run by the entries it is fed.
 
@@ -301,9 +319,7 @@ class Machine:
     # ---- entries ----
 
     def _answered(self, entry: journal.Answered) -> None:
-        ask = self._asks(entry, f"an answer{f' to {entry.key!r}' if entry.key else ''}")
-        if entry.key is not None and entry.key != ask.key:
-            self.diverge(f"an answer to {entry.key!r}", f"{ask!r} with key {ask.key!r}")
+        ask = self._answers(entry)
         message = self._medium.message(entry.payload, entry.message, entry.created)
         if not accepts(ask, message):
             self.diverge(f"a {message.kind} message", f"{ask!r}, which does not accept it")
@@ -315,7 +331,7 @@ class Machine:
         self._go(value, error)
 
     def _misread(self, entry: journal.Misread) -> None:
-        ask = self._asks(entry, "an answer that was not understood")
+        ask = self._answers(entry)
         self._retold += 1
         self._input(entry.message, entry.at)
         if ask.tries is not None and self._retold >= ask.tries:
@@ -376,6 +392,15 @@ class Machine:
             self._end(OUTCOMES[type(error)])
             return
         self._go(None, error)
+
+    def _answers(self, entry: journal.Answered) -> Ask[Any]:
+        """The ask that an answer is for: of the same key, or else of the same kind."""
+        wanted, keyed = f"an answer{_to(entry.key)}", isinstance(entry.key, str)
+        ask = self._asks(entry, wanted)
+        found = ask.key if keyed else sign(dataclasses.replace(ask, key=None))
+        if entry.key is not None and entry.key != found:
+            self.diverge(wanted, f"{ask!r} with key {ask.key!r}" if keyed else repr(ask))
+        return ask
 
     def _asks(self, entry: Entry, expected: str) -> Ask[Any]:
         if not isinstance(self.want, Ask):

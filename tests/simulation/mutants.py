@@ -354,8 +354,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a silent question is shown when its turn ends",
-                "        if asks:\n            show(rec, now)\n        return",
-                "        return",
+                "        if asks:\n            show(rec, now)\n        waits",
+                "        waits",
             ),
             (
                 "a question's time begins when its reply is bound",
@@ -386,6 +386,11 @@ MUTANTS: list[Mutant] = [
                 "the question of a time-out keeps its clock",
                 "        asks = asks or item.asks\n    parts",
                 "    parts",
+            ),
+            (
+                "a message that gets no reply of its own brings what waits to be read",
+                "        if carried and waits is not None:  # there",
+                "        if False:  # there",
             ),
             (
                 "a record lives a day after its last message",
@@ -771,6 +776,11 @@ MUTANTS: list[Mutant] = [
                 "an entry answers the command that it was made for",
                 "        if not isinstance(self.want, Step) or self.want.name != entry.name:",
                 "        if not isinstance(self.want, Step):",
+            ),
+            (
+                "an answer is for a question of its own kind",
+                "        if entry.key is not None and entry.key != found:",
+                "        if isinstance(entry.key, str) and entry.key != found:",
             ),
             (
                 "a version still to come is left alone",

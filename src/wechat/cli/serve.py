@@ -21,7 +21,10 @@ def run(bot: Bots, *, host: str = "127.0.0.1", port: int = 8000, path: str = "/w
     Raises `ConfigurationError` where no server is installed, or for a path without a slash; `SystemExit` where the port
     is taken.
     """
-    if code := serve(asgi.app(bot, path=rooted(path, "path=")), host=host, port=port):
+    application = asgi.app(bot, path=rooted(path, "path="))
+    uvicorn()
+    print(url(host, port, path), flush=True)
+    if code := serve(application, host=host, port=port):
         raise SystemExit(code)
 
 
