@@ -283,3 +283,37 @@ def test_what_a_text_was_before_it_broke_off_is_said(kind: str) -> None:
     reply = anyio.run(bot.deliver, Chat(bot).text("go"))
     assert isinstance(reply, Text)
     assert reply.text == f"Roses are\nno more {'ink' if kind == 'generator' else 'breath'}"
+
+
+def test_a_piece_that_is_none_is_nothing_and_one_that_is_no_text_fails_the_step() -> None:
+    bot = Bot("token", store="memory://")
+
+    @step
+    async def poem(last: Any) -> AsyncIterator[str]:
+        yield "Roses"
+        yield last
+
+    @bot.text("none")
+    def none(message: TextMessage) -> Dialog:
+        yield stream(poem(None))
+
+    @bot.text("number")
+    def number(message: TextMessage) -> Dialog:
+        try:
+            yield stream(poem(7))
+        except StepFailed as failed:
+            return failed.message
+
+    async def said(text: str) -> str:
+        reply = await bot.deliver(Chat(bot, user=text).text(text))
+        assert isinstance(reply, Text)
+        return reply.text
+
+    assert anyio.run(said, "none") == "Roses"
+    assert anyio.run(said, "number") == "Roses\na step that makes text yields pieces of text, not int"
+
+
+@pytest.mark.parametrize("wrong", ["出错 {code}", "{", None])
+def test_a_sentence_that_nobody_could_say_is_refused_where_it_is_made(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="failed"):
+        dataclasses.replace(CHINESE, failed=wrong)

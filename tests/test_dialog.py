@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from talk import Chat
-from wechat import Bot, ConfigurationError, ForgottenYield, again, ask, recall, remember, say, step, stream
+from wechat import Bot, ConfigurationError, ForgottenYield, again, ask, forget, recall, remember, say, step, stream
 from wechat.dialog import Command
 
 
@@ -197,3 +197,9 @@ def test_every_kind_of_function_is_a_step() -> None:
 
 def test_again_shows_nothing_of_its_state() -> None:
     assert repr(again("x", secret=1)) == "again(…)"
+
+
+def test_a_key_that_is_half_a_surrogate_pair_is_refused() -> None:
+    for make in (lambda: recall("\ud83d"), lambda: remember("\ud83d", 1), lambda: forget("\ud83d")):
+        with pytest.raises(ConfigurationError, match="half a surrogate pair"):
+            make()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
@@ -871,6 +872,131 @@ def test_a_question_whose_clock_ran_out_while_a_side_dialog_ran_is_quoted_no_mor
     said = f"{chat.say('pears')} {chat.say('继续')}"
     assert "77 points" in said
     assert "刚才问您" not in said
+
+
+# ---- whatever a user's own code does, its user is reached again --------------------------------------------------------
+
+
+def deployed(before: Any, after: Any) -> Chat:
+    """A conversation that stands behind a step of `before`, and the code of `after`."""
+    chat = Chat(Bot("token", store="memory://"))
+    chat.bot.text("go", name="go")(before)
+    chat.say("go")
+    chat.world.bot = chat.bot = Bot("token", store="memory://")
+    chat.bot.text("go", name="go")(after)
+    chat.crash()
+    return chat
+
+
+@dataclasses.dataclass
+class Strict:
+    value: str
+
+    def __post_init__(self) -> None:
+        raise KeyError("a field that was renamed")
+
+
+def asks_behind(a_step: Any) -> Any:
+    def go(message: Any) -> Any:
+        yield a_step()
+        return (yield "q?")
+
+    return go
+
+
+def test_a_result_that_its_own_type_refuses_after_a_deploy_ends_the_conversation() -> None:
+    @step(name="made")
+    def made() -> dict[str, str]:
+        return {"value": "x"}
+
+    @step(name="made")
+    def made_strict() -> Strict:
+        return Strict("x")
+
+    @step(name="made")
+    def unresolved() -> Nowhere:  # type: ignore[name-defined]  # noqa: F821
+        return None
+
+    for other in (made_strict, unresolved):
+        chat = deployed(asks_behind(made), asks_behind(other))
+        assert chat.say("a").startswith("抱歉，程序更新了")
+        assert chat.outcomes[-1] == "diverged"
+
+
+def test_a_reader_that_says_something_else_the_second_time_ends_the_turn_with_one_sentence() -> None:
+    codes = ["1234"]
+
+    def used(text: str) -> str:
+        codes.remove(text)
+        return text
+
+    bot = Bot("token", store="memory://")
+
+    @bot.text("go")
+    def go(message: Any) -> Any:
+        return (yield ask.parsed("code?", used))
+
+    chat = Chat(bot)
+    chat.say("go")
+    assert chat.say("1234").startswith("抱歉，程序更新了")
+    assert chat.say("go") == "code?"
+
+
+def test_an_exception_that_cannot_say_what_it_is_is_a_failure_like_any_other() -> None:
+    class Dumb(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    @step
+    def fails() -> None:
+        raise Dumb
+
+    bot = Bot("token", store="memory://")
+
+    @bot.text("go")
+    def go(message: Any) -> Any:
+        try:
+            yield fails()
+        except StepFailed as failed:
+            return failed.type
+
+    assert Chat(bot).say("go") == "Dumb"
+
+
+def test_a_handler_that_a_deploy_made_a_dialog_costs_one_apology() -> None:
+    bot = Bot("token", store="memory://")
+    bot.click("A", name="a")(silent)
+    chat = Chat(bot)
+    chat.world.crash_before = lambda effect: isinstance(effect, turn.Do)
+    tap = ClickEvent(event="click", key="A", **chat._common())
+    with pytest.raises(Crash):
+        chat.world.deliver(tap)
+    chat.world.crash_before = lambda effect: False
+    chat.world.bot = chat.bot = Bot("token", store="memory://")
+    chat.bot.click("A", name="a")(asks_behind(charge))
+    chat.crash()
+    chat.later(7)
+    assert chat.send(tap) == "抱歉，出错了，请稍后再试。"
+
+
+def test_a_hook_that_withholds_a_part_withholds_it_and_nothing_more() -> None:
+    bot = Bot("token", store="memory://")
+
+    @step
+    def poem() -> Iterator[str]:
+        yield "Roses are red."
+
+    @bot.text("go")
+    def go(message: Any) -> Any:
+        yield stream(poem())
+
+    @bot.after(pieces=True)
+    async def only_whole(over: Turn) -> Any:
+        return over.reply if str(over.reply).endswith(".") else None
+
+    chat = Chat(bot)
+    chat.world.durations["poem"] = 3_000
+    assert chat.say("go") == "Roses are red."
 
 
 # ---- how a step is tried --------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from . import journal, record
 from .dialog import Ask, Recall, Say, Sentence, Step
-from .errors import DialogError, Diverged
+from .errors import DialogError, Diverged, UnknownFormat
 from .record import Arrival, Carrier, Record, Seen, Standing
 from .replay import Incoming, Machine, Medium, Said, accepts, replay, sign
 from .router import Route, Router, normal
@@ -253,8 +253,11 @@ class Attempt:
             machine = replay(self.conduct.router.scripts, lines, self.voice)
             if not self.rec.turn and not isinstance(machine.want, Ask):
                 machine.diverge("an ask", machine.stands_at())
-        except Diverged as error:
-            self.broken = error
+        except UnknownFormat:
+            raise
+        except Exception as error:  # whatever it is, this user must be told, and go on
+            other = Diverged("a dialog that can be replayed", repr(error), "replay")
+            self.broken = error if isinstance(error, Diverged) else other
             return None
         self.settle(machine)
         return machine
@@ -284,6 +287,8 @@ class Attempt:
                 self.diverged_in_turn()
             else:
                 self.recall()
+                if self.machine is None:
+                    continue
                 self.settle(self.machine)
                 if self.machine.wants_step:
                     self.intend()
@@ -316,7 +321,15 @@ class Attempt:
         """One more entry: on record, and to the dialog."""
         line = journal.encode(entry)
         record.append(self.rec, self.now, [line], progress=progress)
-        self.the_machine.feed(line)
+        self.absorb(line)
+
+    def absorb(self, line: str) -> None:
+        """The dialog goes on with an entry that is on record. Where it does not wait for that, it is broken."""
+        try:
+            self.the_machine.feed(line)
+        except Diverged as error:
+            self.drop()
+            self.broken = error
 
     # ---- taking a message ----
 
@@ -386,7 +399,8 @@ class Attempt:
 
     def meet_early(self, seen: Seen, message: Any) -> None:
         note = [self.voice.sentence("not_taken")]
-        record.refuse(self.rec, self.now, seen, note, self._question(), self._carrier(seen), self.voice)
+        carrier, quote = self._carrier(seen), self._quote(seen)
+        record.refuse(self.rec, self.now, seen, note, self._question(), carrier, self.voice, quote)
 
     def meet_answer(self, seen: Seen, message: Any) -> None:
         record.take(self.rec, seen)
@@ -401,8 +415,10 @@ class Attempt:
         else:
             says = self.voice.render([Said(self.voice.say(self.ask.otherwise))])
         self.rec.claims = 0
+        quote = self._quote(seen)
         seen = record.change(self.rec, seen, state="done", body=None)
-        record.answer(self.rec, self.now, seen, says, self.rec.shown is not None, self._carrier(seen), self.voice)
+        asks, carrier = self.rec.shown is not None, self._carrier(seen)
+        record.answer(self.rec, self.now, seen, says, asks, carrier, self.voice, quote)
 
     def meet_event(self, seen: Seen, message: Any) -> None:
         """An event that was to answer a question which stands no more."""

@@ -265,6 +265,10 @@ def _checked_keys(*keys: Any) -> None:
     for key in keys:
         if not isinstance(key, str):
             raise ConfigurationError(f"the key of a user's datum is text, not {key!r}")
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError(f"the key {key!r} of a user's datum is no text: half a surrogate pair") from None
 
 
 def innermost(function: Any) -> Any:

@@ -457,6 +457,7 @@ def refuse(
     question: Sequence[Say],
     carrier: Carrier,
     shape: Shape,
+    quote: str = "",
 ) -> None:
     """A message that the dialog does not take; its user is told, with the question, unless that is unread itself."""
     waiting = any(item.asks for item in rec.unread.values())
@@ -466,7 +467,7 @@ def refuse(
         return
     seen = change(rec, seen, state="done", body=None, refused=True)
     says = note if waiting else [*note, *question]
-    answer(rec, now, seen, says, not waiting and rec.shown is not None, carrier, shape)
+    answer(rec, now, seen, says, not waiting and rec.shown is not None, carrier, shape, quote)
 
 
 def finish(

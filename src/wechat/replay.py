@@ -359,8 +359,8 @@ class Machine:
         step = self._steps(entry)
         try:
             value = journal.restore(entry.value, step.function.returns)
-        except (TypeError, ValueError) as error:
-            self.diverge(f"a result of {entry.name!r} that is none any more ({error})", repr(step))
+        except Exception as error:  # what restores it may be the user's own code
+            self.diverge(f"a result of {entry.name!r} that is none any more ({error!r})", repr(step))
         self.at = entry.at
         if self.streams and not isinstance(value, str):
             self._go(None, NotACommand(f"stream({step!r}) got {type(value).__name__}, which is no text"))
@@ -507,7 +507,7 @@ class Machine:
             self._ask(Ask(command))
         except DialogError as error:
             return None, error
-        except (TypeError, ValueError, RecursionError) as error:
+        except Exception as error:  # what a value makes of itself may be anything
             return None, NotACommand(str(error) or repr(error))
         return None, None
 
@@ -597,7 +597,7 @@ class Machine:
             else:
                 self._say(value)
             self.outcome = "asked" if self.again else "ended"
-        except (DialogError, TypeError, ValueError, RecursionError) as error:
+        except Exception as error:
             self._raised(error)
 
     def _raised(self, error: BaseException) -> None:

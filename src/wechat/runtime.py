@@ -202,7 +202,13 @@ class Runtime:
         self.worker = Worker()  # a later delivery is a new beginning
 
     def _halting(self) -> list[Job]:
-        return [job for job in self.jobs if job.halts]
+        return [job for job in self.jobs if job.halts and not job.halted]
+
+    def orphan(self, job: Job) -> None:
+        """Nobody waits for it any more. It runs out, and is waited for when the worker goes down."""
+        self.jobs.discard(job)
+        self._tasks.add(job.task)
+        job.task.add_done_callback(self._tasks.discard)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         self._spawn(work).add_done_callback(_complain)
@@ -244,12 +250,16 @@ class Drive:
 
     async def run(self, work: turn.Effects) -> Any:
         came: Any = None
-        while True:
-            try:
-                effect = work.send(came)
-            except StopIteration as end:
-                return end.value
-            came = await CARRY[type(effect)](self, effect)
+        try:
+            while True:
+                try:
+                    effect = work.send(came)
+                except StopIteration as end:
+                    return end.value
+                came = await CARRY[type(effect)](self, effect)
+        finally:
+            for job in self._jobs:  # of a turn that broke off
+                self._runtime.orphan(job)
 
     async def load(self, effect: turn.Load) -> turn.Loaded:
         asked = self._runtime.monotonic()
@@ -303,8 +313,9 @@ class Drive:
 
     async def leave(self, effect: turn.Leave) -> None:
         job = self._jobs.pop()
-        self._runtime.jobs.discard(job)
-        job.task.cancel()
+        if effect.cancels:
+            job.task.cancel()
+        self._runtime.orphan(job)
 
     async def nap(self, effect: turn.Nap) -> turn.Busy:
         await asyncio.sleep(effect.ms / 1000)
@@ -355,17 +366,17 @@ class Job:
 
     def __init__(self, work: Coroutine[Any, Any, Any], made: list[str], *, halts: bool) -> None:
         self.task = asyncio.create_task(work)
-        self.made, self.halts, self._halted = made, halts, False
+        self.made, self.halts, self.halted = made, halts, False
 
     def halt(self) -> None:
-        self._halted = True
+        self.halted = True
         self.task.cancel()
 
     def outcome(self, now: int) -> turn.Done | turn.Lost | turn.Halted:
         try:
             value, error = self.task.result()
         except asyncio.CancelledError as cancelled:  # ours, or the step's own
-            if self._halted:
+            if self.halted:
                 return turn.Halted(now)
             value, error = None, cancelled
         if isinstance(error, LeaseRunsOut):
@@ -410,7 +421,7 @@ async def invoke(step: Step[Any], arguments: Mapping[str, Any], check: Callable[
     if inspect.isasyncgenfunction(kind):
         check()
         async for piece in function(*step.args, **arguments):
-            text.append(piece)
+            text.extend(written(piece))
         return "".join(text)
     if inspect.iscoroutinefunction(kind):
         check()
@@ -422,11 +433,18 @@ async def invoke(step: Step[Any], arguments: Mapping[str, Any], check: Callable[
         if not inspect.isgeneratorfunction(kind):
             return made
         for piece in made:
-            text.append(piece)
+            text.extend(written(piece))
         return "".join(text)
 
     made = await anyio.to_thread.run_sync(in_thread, abandon_on_cancel=True)
     return await made if inspect.isawaitable(made) else made
+
+
+def written(piece: Any) -> list[str]:
+    """A piece of a text; None is none (as the last of a language model's often is). Raises TypeError for what is no text."""
+    if piece is None or isinstance(piece, str):
+        return [piece] if piece else []
+    raise TypeError(f"a step that makes text yields pieces of text, not {type(piece).__name__}")
 
 
 async def ask_hooks(hooks: Hooks, name: str, args: tuple[Any, ...]) -> tuple[Any, BaseException | None]:

@@ -7,6 +7,10 @@ Sentences are looked up when a reply is made, by whatever the message's user rea
 from __future__ import annotations
 
 import dataclasses
+import string
+from typing import Any
+
+from .errors import ConfigurationError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +62,26 @@ class Texts:
     retry_parsed: str = "没有看懂，请再回复一次"
     yes: str = "是"
     no: str = "否"
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigurationError` for a sentence that is none, or that holds a name which nobody fills in."""
+        for field in dataclasses.fields(self):
+            words = getattr(self, field.name)
+            known = _names(field.default) | {"fetch"}
+            try:
+                unknown = sorted(_names(words) - known)
+            except (TypeError, ValueError) as error:
+                raise ConfigurationError(f"Texts({field.name}={words!r}) is no sentence: {error}") from None
+            if unknown:
+                filled = ", ".join(f"{{{name}}}" for name in sorted(known))
+                raise ConfigurationError(
+                    f"Texts({field.name}={words!r}): nobody fills in {{{unknown[0]}}}, only {filled}"
+                )
+
+
+def _names(words: Any) -> set[str]:
+    """What is to be filled in. Raises TypeError for what is no text, ValueError for a brace that stands alone."""
+    return {name for _, name, _, _ in string.Formatter().parse(words) if name is not None}
 
 
 CHINESE = Texts()

@@ -82,7 +82,9 @@ class GoOn:
 
 @dataclasses.dataclass(frozen=True)
 class Leave:
-    """What is being done is of no interest any more: cancel it where that can be. Gives None."""
+    """What is being done is of no interest any more: it runs out, or where it took too long, is cancelled. Gives None."""
+
+    cancels: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,7 +222,8 @@ class Desk:
             put, drop = record.changes(self.rec, new)
             if not put and not drop:
                 return True
-            seen = wake and (self.rec.seen != new.seen or self.rec.unread != new.unread or not new.turn)
+            there = self.rec.seen != new.seen or self.rec.unread != new.unread or not new.turn or not new.owner
+            seen = (wake or not new.owner) and there
             came = yield Write(self.version, put, drop, record.expires(new, self.now), seen, turns())
             if isinstance(came, Written):
                 self.now, self.version, self.rec = came.now, came.version, new
@@ -469,7 +472,7 @@ def _go_on(
         if attempt.machine is not None and not rec.cancelled:
             if line is not None:
                 record.append(rec, now, [line])
-                attempt.machine.feed(line)
+                attempt.absorb(line)
             elif says is not None:
                 attempt.end(says)
         attempt.proceed()
@@ -513,13 +516,15 @@ class _Stream:
     def show(self, text: str) -> Effects:
         """Gives whether the turn goes on."""
         voice = self.conduct.voice
-        said: Any = voice.join(voice.render([*self.machine.said, Said(text)]))
+        said: Any = voice.join(voice.render([*self.machine.said, Said(_clean(text))]))
         if self.conduct.after:
             turn = Attempt(self.conduct, self.delivery, self.desk.rec.copy(), self.desk.now, self.machine).summary()
-            came = yield Hook("after", (turn.saying(said),))
-            while isinstance(came, Busy):
-                came = yield GoOn()
-            said = hooked(self.conduct, "after", [said], came)[0] if isinstance(came, Done) and not came.error else None
+            watch = Watch(self.desk, self.lease.renew, lambda: self.desk.rec.until, self.lease.dropped)
+            came = yield from watch.end((yield Hook("after", (turn.saying(said),))))
+            if came is None:
+                return False
+            fine = isinstance(came, Done) and not came.error
+            said = next(iter(hooked(self.conduct, "after", [said], came)), None) if fine else None
 
         def change(rec: Record, now: int) -> bool:
             if isinstance(said, str):
@@ -580,7 +585,7 @@ class Watch:
         while isinstance(came, Busy):
             self.desk.now = came.now
             if end is not None and came.now >= end:
-                yield Leave()
+                yield Leave(cancels=True)
                 return Done(None, TookTooLong("it took too long"), came.now, came.text)
             goes_on = True
             if self.shows and came.text != shown:
@@ -631,8 +636,15 @@ def _failure(step: Step[Any], done: Done, error: BaseException) -> journal.Failu
         kind, message = error.type, error.message
     else:
         kind = TimeoutError.__name__ if isinstance(error, TookTooLong) else type(error).__name__
-        message = str(error)
+        message = _words(error)
     return journal.Failure(done.now, step.name, kind, _clean(message), _clean(done.text) or None)
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(it cannot say what it is)"
 
 
 def _clean(text: str) -> str:
@@ -783,6 +795,7 @@ def _handle(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, messag
     assert seen.body is not None
     ref = seen.body[1]
     route = conduct.router.named(*ref) if ref else None
+    route = route if route is None or route.aside else None  # a deploy made a dialog of it
     came: Any = Done(None, None, desk.now)
     watch = claim.watch(desk)
     if route is not None and route.pattern is not None:
