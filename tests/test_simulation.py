@@ -10,6 +10,8 @@ from simulation.world import World
 #: what was wrong in the worlds of these seeds once. What was found before worlds were made as they are now has directed tests
 FOUND = {
     2012850: "the message of a time-out's turn was forgotten before its turn was over, and no later message reached its user",
+    1198941: "a worker that had begun to go down between two tries of a write claimed, and was charged for it",
+    1211017: "a reply was bound so late that the delivery that carried it was answered with success",
 }
 
 

@@ -171,7 +171,7 @@ def choose(conduct: Conduct, delivery: Delivery, rec: Record, now: int) -> None:
     """What a waiting delivery may carry now, if anything: its own unread reply; any, if it fetches; at its last chance, words."""
     seen = rec.seen[delivery.message.id]
     carrier = delivery.carrier(seen, now)
-    if seen.reply is not None or not carrier or now - seen.at > record.SAME:
+    if seen.reply is not None or not carrier or now - seen.at > record.BINDS:
         return
     voice, fetching = conduct.voice, seen.state == "fetching"
     chance_at = delivery.chance_at(seen)

@@ -32,6 +32,7 @@ LEASE = 6_000  #: a worker that was silent for so long has lost the turn (ms, as
 QUEUE = 5  #: so many messages may wait for their turn
 GRACE = 600_000  #: so long after its time-out an answer still meets `TimedOut`; then the conversation is forgotten
 SAME = 60_000  #: so long a delivery of a message gets the very reply that it got before
+BINDS = SAME - 5_000  #: so long a reply may be bound, so that the delivery that carries it still gets it
 DOUBT = 6_000  #: so long a last delivery may be under way
 KEEP, CAP = 600_000, 64  #: so long a message is remembered, and so many at most
 UNREAD = LIVES = 86_400_000  #: so long a reply waits to be read; and a record lives after its last message
@@ -686,7 +687,7 @@ def answer(
         del rec.unread[item.number]
         asks = asks or item.asks
     parts, last = shape.pack([*(item.say for item in before), *says])
-    carried = bool(carrier) and seen.reply is None and now - seen.at <= SAME
+    carried = bool(carrier) and seen.reply is None and now - seen.at <= BINDS
     if not parts:  # nothing to show: its question counts as shown
         if asks:
             show(rec, now)

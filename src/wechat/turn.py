@@ -318,12 +318,12 @@ class Visit:
 def _visit(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live) -> Effects:
     """The delivery looks. Where the dialog is one that only a newer worker knows, it claims nothing."""
     try:
-        return (yield from _looked(conduct, delivery, desk, owner, live, not delivery.worker.stopping))
+        return (yield from _looked(conduct, delivery, desk, owner, live, True))
     except UnknownFormat:
         return (yield from _looked(conduct, delivery, desk, owner, live, False))
 
 
-def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live, claims: bool) -> Effects:
+def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live, may_claim: bool) -> Effects:
     made: list[Visit] = []
     message = delivery.message
 
@@ -341,6 +341,7 @@ def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: 
             arrival = arriving(conduct, rec, now, message)
         else:  # what becomes of it was decided when it arrived
             arrival = Arrival(known.id, known.created, known.state, known.body)
+        claims = may_claim and not delivery.worker.stopping  # it may have begun to go down since the last try
         found = record.look(rec, now, arrival, owner, delivery.mark, conduct.voice, claims=claims)
         made[:] = [Visit(found.what)]
         if found.what == "stale":
@@ -760,7 +761,7 @@ def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message
 
     made: list[Visit] = []
 
-    def verdict(claims: bool, rec: Record, now: int) -> bool:
+    def verdict(may_claim: bool, rec: Record, now: int) -> bool:
         made[:] = [Visit("wait")]  # of a write that was refused, nothing is left
         held = claim.held(rec)
         if held is None:
@@ -773,12 +774,13 @@ def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message
             record.finish_beside(rec, now, held, words, delivery.carrier(held, now), conduct.voice, quote)
         else:
             record.admit(rec, now, held, arrival, conduct.voice)
+        claims = may_claim and not delivery.worker.stopping
         found = record.claim(rec, now, rec.seen[held.id], claim.owner) if claims else Look("wait")
         made[:] = [_claimed(conduct, delivery, rec, now, found)]
         return True
 
     try:
-        yield from _judge(desk, partial(verdict, not delivery.worker.stopping), made)
+        yield from _judge(desk, partial(verdict, True), made)
     except UnknownFormat:  # a dialog that only a newer worker knows
         yield from _judge(desk, partial(verdict, False), made)
     yield from _spawn(conduct, delivery, desk, claim.owner, made[0])

@@ -1,7 +1,7 @@
 """What the bot of the simulation can do: dialogs of every kind, programs made at random, and how both read after a deploy.
 
 Everything that is said is one token: «S…» for what is told, «Q…» for a question. An answer that a dialog took is told in
-`a=…`, beside the question that it answers, in `q=…`; what it read of the user's data in `n=…` and `o=…`. The law reads that.
+`a=…`, beside the question that it answers, in `q=…` (with the seconds that it waits behind `~`, if not 60); what it read of the user's data in `n=…` and `o=…`. The law reads that.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def pay(m: Note) -> Dialog:  # once steps: after a step, and right after a messa
         r = yield do("o2", once=True)
     except StepInterrupted:
         r = yield do("o3")
-    q = f"Q {r}"
+    q = f"Q {r} ~600"
     a = yield Ask(f"«{q}»", timeout=600)
     r = yield do("o4", once=True)
     r2 = yield do("o5", once=True, timeout=8)
@@ -299,9 +299,9 @@ async def asynchronous(m: Note) -> str:
 
 
 def part(id: str) -> Dialog:
-    a = yield f"«Q {id}»"
+    a = yield f"«Q {id} ~900»"
     r = yield do("a2")
-    return f"q=Q {id} a={a} {r}"
+    return f"q=Q {id} ~900 a={a} {r}"
 
 
 def long(m: Note) -> Dialog:  # more than one reply holds
@@ -373,9 +373,10 @@ class Programmed:
             yield from getattr(self, f"_{name}")(number, *parts)
 
     def _ask(self, number: int) -> Dialog:
-        q = self.token("Q")
+        timeout = (None, 30, 900)[number % 3]
+        q = self.token("Q", f" ~{timeout or 60}")
         self.seen = "…"
-        a = yield Ask(f"«{q}»", timeout=(None, 30, 900)[number % 3], back=number == 4)
+        a = yield Ask(f"«{q}»", timeout=timeout, back=number == 4)
         yield say(f"«S{self.tag}{self.count} {self.id} q={q} a={a}»")
         self.seen = a[:3]
 
@@ -519,7 +520,7 @@ def fixed(code: int) -> Router:
 def gates(number: int, code: int) -> Any:
     """A program that is the same in every world that has its number; after a deploy, another in a third of them."""
     seed = number if code == 1 or number % 3 else -number - 1
-    return programmed(program(random.Random(seed)), f"r{number}.")
+    return programmed(program(random.Random(seed)), f"r{number}." if seed >= 0 else f"r{number}b.")
 
 
 def routes(numbers: tuple[int, ...], code: int) -> Router:

@@ -138,7 +138,11 @@ class Law:
     def on_record(self, work: Work, effect: turn.Do) -> None:
         """Whoever holds the lease begins the very step that the record stands at (I10, P4)."""
         rec, world = self.world.rec, self.world
-        mine = rec.owner.split(":")[0].startswith(f"w{work.host.number}.") and rec.until > world.now and rec.turn
+        ours = rec.owner.startswith(f"w{work.host.number}.")
+        aside = effect.step.name in HANDLERS
+        others = rec.owner and not ours and rec.until > world.now + LATE and not aside
+        self.unless_rolled(not others, "P2 a step begins under another's lease:", effect.step.name, rec.owner)
+        mine = ours and rec.until > world.now and rec.turn
         seen = rec.seen.get(rec.turn.removesuffix("t"))
         if not mine or self.rolled or seen is None or effect.step.name in HANDLERS:
             return
@@ -164,6 +168,9 @@ class Law:
         self.writes += 1
         if self.writes % 4 == 0:
             self.must(record.fields(after) == self.world.fields, "I1 kept otherwise than written:", self.world.fields)
+        if work.done and effect.turns:  # a result whose write ends its turn is on record, too
+            self.recorded.add(work.done)
+            work.done = ""
         self.lease(before, after)
         self.messages(before, after)
         self.order(before, after, effect)
@@ -179,7 +186,7 @@ class Law:
         alive = before.until > self.world.now + LATE
         self.must(not (was and now and was != now and alive), "P2 two owners:", before.owner, after.owner)
         if before.owner and before.owner == after.owner:
-            same = before.journal == after.journal[: len(before.journal)] or _renamed(before, after)
+            same = before.journal == after.journal[: len(before.journal)]
             self.must(same, "rule 2: a journal that does not only grow:", before.owner)
 
     def messages(self, before: Record, after: Record) -> None:
@@ -256,7 +263,7 @@ class Law:
             return
         if work.done and (len(after.journal) > len(before.journal) and after.owner == before.owner):
             added = [journal.decode(line) for line in after.journal[len(before.journal) :]]
-            if isinstance(added[0], journal.Result | journal.Failure) and not isinstance(added[0], journal.Intent):
+            if isinstance(added[0], journal.Result | journal.Failure):
                 self.recorded.add(work.done)
                 work.done = ""
         self.entries(before, after)
@@ -460,7 +467,7 @@ class Law:
             took = message.id in self.took
             everything = [*(text for _, _, text in self.screen), *self.exempt]
             self.must(took or mine or message.id in self.accepted, "P7 swallowed:", message)
-            told = any(word in text for text in mine for word in TOLD) or self.bound.get(message.id) == ""
+            told = any(word in text for text in mine for word in TOLD)
             elsewhere = any(f"[answering:{message.text}]" in text for text in everything)
             self.must(took or told or elsewhere or not mine, "P7 neither taken nor told:", message, mine)
 
@@ -474,12 +481,14 @@ class Law:
                 if at is None or self.queues(question) or f"«{question}»" not in self.said:  # a hook kept it back
                     continue
                 shown = self.shown.get(question, [])
-                fits = any(time - LATE <= at <= time + 900_000 + LATE for time in shown)
+                waits = re.search(r"~(\d+)", question)
+                limit = int(waits[1]) * 1_000 if waits else 60_000
+                fits = any(time - LATE <= at <= time + limit + LATE for time in shown)
                 self.must(fits, "answered before it was shown, or too late:", token, shown, at)
 
     def queues(self, question: str) -> bool:
         """Whether it is of a program that takes what was typed before its question was shown."""
-        program = re.match(r"Qr(\d+)\.", question)
+        program = re.match(r"Qr(\d+)b?\.", question)
         return program is not None and int(program[1]) % 4 == 0
 
 
@@ -490,10 +499,6 @@ TOLD = (
     "[not_taken]", "[too_many]", "[too_late]", "[expects]", "[otherwise]", "[thinking]", "FAULT", "[failed]",
     "[cancelled]", "[nothing]", "[blocked]", "«", "[more", "[unfinished]", "[still_waiting", "[diverged]", "[timed_out]", "[retry]",
 )  # fmt: skip
-
-
-def _renamed(before: Record, after: Record) -> bool:
-    return False
 
 
 def _state(rec: Record, id: str) -> str:
