@@ -389,16 +389,11 @@ class Law:
                 self.cancelled.add(before.turn.removesuffix("t"))
         if after.owner and after.owner.split(":")[0] != before.owner.split(":")[0]:
             self.stuck += 1
-        grown = (
-            after.journal[len(before.journal) :] if before.journal == after.journal[: len(before.journal)] else ["r"]
-        )
-        grown = (
-            [line for line in grown if not isinstance(journal.decode(line), journal.Intent) and "Interr" not in line]
-            if grown != ["r"]
-            else grown
-        )
+        if before.owner and not after.owner and after.turn:  # handed over: that claim did not fail
+            self.stuck = max(0, self.stuck - 1)
+            return
         left = any(_state(after, seen.id) != "queued" for seen in before.queue())
-        if grown or after.turn != before.turn or left:
+        if _grown(before, after) or after.turn != before.turn or left:
             self.stuck = 0
         self.must(self.rolled or self.stuck <= POISON + 3, "P9 a crash loop that nobody ends")
 
@@ -499,6 +494,15 @@ TOLD = (
     "[not_taken]", "[too_many]", "[too_late]", "[expects]", "[otherwise]", "[thinking]", "FAULT", "[failed]",
     "[cancelled]", "[nothing]", "[blocked]", "«", "[more", "[unfinished]", "[still_waiting", "[diverged]", "[timed_out]", "[retry]",
 )  # fmt: skip
+
+
+def _grown(before: Record, after: Record) -> bool:
+    """Whether the journal says more than that a step is about to begin, or was cut off."""
+    same = before.journal == after.journal[: len(before.journal)]
+    entries = [journal.decode(line) for line in after.journal[len(before.journal) :]] if same else []
+    cut_off = [isinstance(e, journal.Failure) and e.type == journal.INTERRUPTED[0] for e in entries]
+    begun = [isinstance(e, journal.Intent) for e in entries]
+    return not same or not all(a or b for a, b in zip(cut_off, begun, strict=True))
 
 
 def _state(rec: Record, id: str) -> str:
