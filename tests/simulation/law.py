@@ -247,6 +247,7 @@ class Law:
         turned = {over.message.id for over in effect.turns}
         over = after.cancelled or not after.owner  # ended from outside: what waited is told so, whatever is checked
         gone = any(seen.reply == "" and seen.state != "queued" for seen in _new(before, after))  # the user left
+        self.took.update(id for id in waiting if gone and id not in stay)  # nobody is left to be told
         left = [
             id
             for id in waiting
@@ -356,11 +357,11 @@ class Law:
             self.unless_rolled(
                 message not in self.cancelled or over.outcome == "cancelled", "goes on although cancelled:", message
             )
+        self.took.add(message)
         if over.outcome == "rerouted":
             return
         text = str(over.reply or "")
         self.says(text, message)
-        self.took.add(message)
         for token in TOKEN.findall(text):
             paid = PAID.match(token)
             if paid and not self.world.after:
@@ -464,6 +465,8 @@ class Law:
             self.must(took or mine or message.id in self.accepted, "P7 swallowed:", message)
             told = any(word in text for text in mine for word in TOLD)
             elsewhere = any(f"[answering:{message.text}]" in text for text in everything)
+            if "" in mine:  # its own sentence went out joined to another's reply, a moment before
+                elsewhere = elsewhere or any("[not_taken]" in text or "[cancelled]" in text for text in everything)
             self.must(took or told or elsewhere or not mine, "P7 neither taken nor told:", message, mine)
 
     def answers_met_their_questions(self) -> None:
