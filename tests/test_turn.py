@@ -1152,6 +1152,29 @@ def silent(message: Any) -> None:
     return None
 
 
+def test_continue_fetches_what_a_handler_aside_will_say() -> None:
+    """Its own last chance said so: the tap must not answer the dialog that waits."""
+    bot = Bot("token", store="memory://")
+    bot.text("order")(order)
+    bot.click("POINTS")(step(name="handler")(lambda event: "77"))
+    chat = Chat(bot)
+    chat.say("order")
+    chat.world.durations["handler"] = 8_000
+    chat.world.push(ClickEvent(event="click", key="POINTS", **chat._common()))
+    chat.world.elapse(4_000)
+    assert chat.say("继续").endswith("77")
+    assert chat.record.journal
+
+
+def test_a_new_worker_whose_clock_is_wrong_carries_its_first_push_by_the_stores() -> None:
+    chat = Chat(make_bot())
+    message = chat.text("order")
+    delivery = Delivery(message, START - 6_000)  # by its own clock, six seconds behind
+    work = chat.world.spawn(chat.key, turn.deliver(chat.bot.conduct(message), delivery, "w", START - 6_000))
+    chat.world.run(lambda: work.done)
+    assert work.value == "what?"
+
+
 def test_a_response_that_was_written_too_late_is_not_known_to_have_left() -> None:
     delivery = Delivery(Chat(make_bot()).text("hi"), START)
     assert list(turn.sent(delivery, START + 4_901)) == []

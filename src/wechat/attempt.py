@@ -144,7 +144,7 @@ def _destination(conduct: Conduct, rec: Record, now: int, message: Incoming) -> 
     event = message.kind == "event"
     if answers(rec, now, message):
         return "queued", "answer", None
-    if not event and normal(message.text) in conduct.fetch and (rec.unread or rec.work() or rec.leased(now)):
+    if not event and normal(message.text) in conduct.fetch and (rec.unread or rec.busy(now, message.id)):
         return "fetching", "", None
     route = conduct.router.choose(message, interrupts=True)
     if route is None and event:
@@ -187,7 +187,7 @@ def choose(conduct: Conduct, delivery: Delivery, rec: Record, now: int) -> None:
         record.bind(rec, seen.id, voice.join(note) or "")  # its answer went out with another message's
     elif chance and _has_more(rec, seen):
         record.bind_part(rec, now, seen, note, carrier, voice)
-    elif fetching and not rec.work() and not rec.leased(now) and not rec.unread:
+    elif fetching and not rec.busy(now) and not rec.unread:
         record.bind(rec, seen.id, voice.join(note) or voice.sentence("nothing"))
     elif chance:
         record.bind(rec, seen.id, voice.join([*note, voice.sentence("thinking")]))

@@ -178,6 +178,11 @@ class Record:
         """Whether a turn runs, or a message waits for one."""
         return bool(self.turn or self.next())
 
+    def busy(self, now: int, but: str = "") -> bool:
+        """Whether somebody works, or should: at a turn, at what waits for one, at a handler or check of another message."""
+        beside = any(s.state in ("aside", "checking") and s.id != but for s in self.seen.values())
+        return self.work() or self.leased(now) or beside
+
     def readable(self) -> list[Unread]:
         return [item for item in self.unread.values() if item.held is None]
 

@@ -246,7 +246,10 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
         claim = f"{owner}.{number}"  # a lease is of one claim
         try:
             if not fresh:
+                age = delivery.age()
                 yield from desk.load()
+                if number == 0:  # by the store's clock, of which a new worker knows nothing
+                    delivery.start = desk.now - age
             visit = yield from _visit(conduct, delivery, desk, claim, live)
         except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
             visit = Visit("unknown")

@@ -614,8 +614,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "continue is an ordinary word where there is nothing to fetch",
-                "in conduct.fetch and (rec.unread or rec.work() or rec.leased(now)):",
+                "in conduct.fetch and (rec.unread or rec.busy(now, message.id)):",
                 "in conduct.fetch:",
+            ),
+            (
+                "what a handler aside will say can be fetched",
+                "rec.busy(now, message.id)",
+                "rec.work()",
             ),
             (
                 "a question counts as answered in time by when the message arrived",
@@ -636,6 +641,11 @@ MUTANTS: list[Mutant] = [
                 "a live dialog that was fed is not kept",
                 "if kept and not live.used and not visit.beside",
                 "if kept and not visit.beside",
+            ),
+            (
+                "a delivery is as old as the store says",
+                "if number == 0:  # by",
+                "if False:  # by",
             ),
             (
                 "every look may claim",
