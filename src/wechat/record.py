@@ -853,8 +853,7 @@ def _head(rec: Record) -> str:
 def _read_head(rec: Record, values: list[Any]) -> None:
     if values[0] > FORMAT:
         raise UnknownFormat("the record was written by a newer version", found=values[0], known=FORMAT)
-    for name, value in zip(_HEAD, values[1:], strict=False):
-        setattr(rec, name, value)
+    rec.__dict__.update(zip(_HEAD, values[1:], strict=False))
     timeout, *more = values[1 + len(_HEAD) :]
     if timeout is not None:
         rec.standing = Standing(math.inf if timeout < 0 else timeout, *(tuple(part) for part in more))

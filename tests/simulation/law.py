@@ -172,7 +172,7 @@ class Law:
             self.recorded.add(work.done)
             work.done = ""
         self.lease(before, after)
-        self.messages(before, after)
+        self.messages(before, after, effect)
         self.order(before, after, effect)
         self.journal(work, before, after)
         self.replies(before, after)
@@ -189,11 +189,9 @@ class Law:
             same = before.journal == after.journal[: len(before.journal)]
             self.must(same, "rule 2: a journal that does not only grow:", before.owner)
 
-    def messages(self, before: Record, after: Record) -> None:
-        for seen in after.seen.values():
+    def messages(self, before: Record, after: Record, effect: turn.Write) -> None:
+        for seen in [after.seen[name[1:]] for name in effect.put if name[0] == "s"]:
             was = before.seen.get(seen.id)
-            if was is seen or was == seen:
-                continue
             if was is None:
                 self.unless_rolled(seen.id not in self.accepted, "P1 accepted twice:", seen.id)
                 self.accepted.setdefault(seen.id, self.world.now)

@@ -446,7 +446,8 @@ class World:
                 fields.pop(name, None)
         self.version, self.fields, self.expires = version, fields, effect.expires or 0
         self.rec = record.read(fields)
-        self.note("WRITE", f"w{work.host.number}", effect.put, effect.drop, [t.outcome for t in effect.turns])
+        if self.log is not None:
+            self.note("WRITE", f"w{work.host.number}", effect.put, effect.drop, [t.outcome for t in effect.turns])
         self.law.written(work, before, self.rec, effect)
         if effect.wake:
             for other, token in self.waiting:
@@ -608,11 +609,11 @@ class World:
         self.law.at_rest()
         self.heal()
         for _ in range(50):
+            if self.law.settled():
+                break
             self.now += 30_000
             self.type("word", "继续")
             self.go()
-            if self.law.settled():
-                break
         self.law.at_the_end()
 
     def plan(self) -> None:
