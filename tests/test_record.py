@@ -233,3 +233,7 @@ def test_a_question_that_is_shown_again_starts_anew_and_takes_what_was_typed_sin
     assert not rec.early(NOW)
     assert not rec.early(NOW + 100)
     assert rec.late(NOW + 500 + 60_000) == 0
+    record.show(rec, NOW + 90_000)
+    assert not rec.early(NOW + 60_000)
+    assert rec.early(NOW + 60_001)  # it had lapsed, and was not shown again yet
+    assert not rec.early(NOW + 90_000)

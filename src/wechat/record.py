@@ -194,8 +194,11 @@ class Record:
         return self.journal if self.side is None else self.journal[self.side :]
 
     def early(self, at: int) -> bool:
-        """Whether a message arrived before the question that stands was shown."""
-        return self.shown is None or at < self.shown - self.since
+        """Whether a message arrived before the question that stands was shown: last, or first and so long ago that it had lapsed."""
+        if self.shown is None or self.standing is None:
+            return True
+        first = self.shown - self.since
+        return at < self.shown and not first <= at <= first + self.standing.timeout
 
     def late(self, at: int) -> float:
         """How long after the time-out of the ask that stands a message arrived (ms); 0 or less: in time."""

@@ -364,8 +364,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "what was typed after a question was first shown may answer it",
-                "return self.shown is None or at < self.shown - self.since",
-                "return self.shown is None or at < self.shown",
+                "return at < self.shown and not first <= at <= first + self.standing.timeout",
+                "return at < self.shown",
+            ),
+            (
+                "what was typed when a question had lapsed does not answer it, though it is shown again",
+                "return at < self.shown and not first <= at <= first + self.standing.timeout",
+                "return at < first",
             ),
             (
                 "only a delivery that carries it binds a reply",
