@@ -1175,6 +1175,33 @@ def test_a_new_worker_whose_clock_is_wrong_carries_its_first_push_by_the_stores(
     assert work.value == "what?"
 
 
+def test_who_begins_to_go_down_between_two_tries_of_a_write_claims_nothing() -> None:
+    chat = Chat(make_bot())
+    chat.say("order")
+    chat.world.crash_before = lambda effect: isinstance(effect, turn.Do)
+    with pytest.raises(Crash):
+        chat.world.deliver(chat.text("pears"))
+    chat.later(7)
+    message, now, fields = chat.text("x"), chat.world.now, chat.world.kept[chat.key][1]
+    delivery = Delivery(message, now)
+    work = turn.deliver(chat.bot.conduct(message), delivery, "w", now)
+    assert isinstance(next(work), turn.Load)
+    assert "h" in work.send(turn.Loaded("v1", fields, now)).put  # it would claim what the dead worker left
+    delivery.worker.stopping = True
+    assert "h" not in work.send(turn.Loaded("v2", fields, now)).put
+
+
+@pytest.mark.parametrize(("after", "binds"), [(record.BINDS, True), (record.BINDS + 1, False)])
+def test_nothing_is_bound_so_late_that_its_own_delivery_would_not_get_it(after: int, binds: bool) -> None:
+    chat = Chat(make_bot())
+    message = chat.text("hi")
+    rec = record.Record()
+    rec.seen[message.id] = Seen(message.id, message.created, START, "done", "--")
+    record.put(rec, START, message.id, "mine", False)
+    choose(chat.bot.conduct(message), Delivery(message, START + after), rec, START + after)
+    assert (rec.seen[message.id].reply == "mine") is binds
+
+
 def test_a_response_that_was_written_too_late_is_not_known_to_have_left() -> None:
     delivery = Delivery(Chat(make_bot()).text("hi"), START)
     assert list(turn.sent(delivery, START + 4_901)) == []

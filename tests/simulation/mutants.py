@@ -563,6 +563,11 @@ MUTANTS: list[Mutant] = [
                 "if not self.open or self.message.id != seen.id:",
             ),
             (
+                "nothing is bound so late that its own delivery would not get it",
+                "or now - seen.at > record.BINDS:",
+                "or now - seen.at > record.SAME:",
+            ),
+            (
                 "a delivery carries the reply of its own message",
                 "if not self.open or self.message.id != seen.id or max(now - self.start, self.age()) > ANSWER_BY:",
                 "if not self.open or max(now - self.start, self.age()) > ANSWER_BY:",
@@ -896,7 +901,7 @@ def directed() -> str:
             if report.failed and not self.first:
                 self.first = report.nodeid
 
-    signal.alarm(600)
+    signal.alarm(180)
     failed = Failed()
     paths = [str(TESTS / name) for name in DIRECTED if (TESTS / name).exists()]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
