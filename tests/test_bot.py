@@ -317,3 +317,34 @@ def test_a_piece_that_is_none_is_nothing_and_one_that_is_no_text_fails_the_step(
 def test_a_sentence_that_nobody_could_say_is_refused_where_it_is_made(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="failed"):
         dataclasses.replace(CHINESE, failed=wrong)
+
+
+def test_a_step_whose_turn_was_cancelled_and_that_never_ends_keeps_no_worker_from_going_down() -> None:
+    bot = Bot("token", store="memory://")
+    began, ended = anyio.Event(), []
+
+    @step
+    async def endless() -> None:
+        began.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append("cancelled")
+
+    @bot.text("go")
+    def go(message: TextMessage) -> Dialog:
+        yield endless()
+
+    async def scene() -> None:
+        chat = Chat(bot)
+        async with anyio.create_task_group() as pushes:
+            pushes.start_soon(bot.deliver, chat.text("go"))
+            await began.wait()
+            await bot.deliver(chat.text("取消"))
+            pushes.cancel_scope.cancel()
+        assert bot._runtime.jobs
+        await bot._runtime.close(grace=0)
+        assert ended == ["cancelled"]
+        assert not bot._runtime.jobs
+
+    anyio.run(scene)

@@ -205,10 +205,10 @@ class Runtime:
         return [job for job in self.jobs if job.halts and not job.halted]
 
     def orphan(self, job: Job) -> None:
-        """Nobody waits for it any more. It runs out, and is waited for when the worker goes down."""
-        self.jobs.discard(job)
+        """Nobody waits for it any more. It runs out; a worker that goes down waits for it, or breaks it off as any other."""
         self._tasks.add(job.task)
         job.task.add_done_callback(self._tasks.discard)
+        job.task.add_done_callback(lambda _: self.jobs.discard(job))
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         self._spawn(work).add_done_callback(_complain)
