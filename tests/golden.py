@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from talk import ACCOUNT, START, Chat, Crash
 from wechat import (
     CHINESE,
@@ -454,7 +456,8 @@ def standing(chat: Chat) -> dict[str, Any] | None:
 def holds(rec: record.Record) -> dict[str, Any]:
     """Everything of the record, its entries read, as JSON holds it."""
     entries = [{"": type(entry).__name__, **dataclasses.asdict(entry)} for entry in map(journal.decode, rec.journal)]
-    return dict(json.loads(json.dumps({**dataclasses.asdict(rec), "journal": entries})))
+    kept = {**dataclasses.asdict(rec), "journal": entries}
+    return dict(json.loads(json.dumps(kept, default=msgspec.structs.asdict)))
 
 
 def play(before: list[Any], after: list[Any]) -> dict[str, Any]:
@@ -502,11 +505,11 @@ def everything() -> dict[str, Any]:
         said = {"done": "said", "fetching": {"": "image", "media_id": "m1"}}.get(state)
         given = None if state in ("taken", "done") else body if i else ("", None, "words")
         rec.seen[f"m{i}"] = record.Seen(
-            f"m{i}", START // 1_000, START + i, state, "ab" * i, given, said, i == 3, **more
+            START // 1_000, START + i, state, "ab" * i, given, said, i == 3, id=f"m{i}", **more
         )
-    rec.unread[7] = record.Unread(7, "m1", "words", True, START + 8)
+    rec.unread[7] = record.Unread("m1", "words", True, START + 8, number=7)
     rec.unread[8] = record.Unread(
-        8, "", {"": "image", "media_id": "m1"}, False, START + 9, "quoted", ("m5", START), True
+        "", {"": "image", "media_id": "m1"}, False, START + 9, "quoted", ("m5", START), True, number=8
     )
     return {"record": record.fields(rec), "holds": holds(rec)}
 

@@ -830,7 +830,7 @@ def test_an_event_from_before_a_question_was_shown_does_not_answer_it() -> None:
 def test_a_worker_that_was_stopped_for_a_while_binds_no_reply_to_a_push_that_is_over() -> None:
     """The store's time as last told stands still meanwhile; the worker's own clock does not."""
     message = Chat(make_bot()).text("hi")
-    seen = Seen(message.id, message.created, START, "taken", "--")
+    seen = Seen(message.created, START, "taken", "--", id=message.id)
     assert Delivery(message, START, age=lambda: ANSWER_BY).carrier(seen, START) == "open"
     assert Delivery(message, START, age=lambda: ANSWER_BY + 1).carrier(seen, START) == ""
 
@@ -1121,7 +1121,7 @@ def test_a_handler_that_kills_whoever_runs_it_is_not_run_for_ever() -> None:
 )
 def test_which_push_is_the_last(pushes: int, since_first: int, since_created: int, last: bool) -> None:
     start = START + 100_500
-    seen = Seen("1", (start - since_created) // 1000, start - since_first, "queued", "--" * pushes)
+    seen = Seen((start - since_created) // 1000, start - since_first, "queued", "--" * pushes, id="1")
     assert is_last(Delivery(None, start), seen) is last
 
 
@@ -1129,7 +1129,7 @@ def test_at_its_last_chance_a_message_gets_its_own_answer_before_any_other() -> 
     chat = Chat(make_bot())
     message = chat.text("hi")
     rec = record.Record(turn="0")
-    rec.seen[message.id] = Seen(message.id, message.created, START, "queued", "------")
+    rec.seen[message.id] = Seen(message.created, START, "queued", "------", id=message.id)
     record.put(rec, START, "0", "another's", False)
     record.put(rec, START, message.id, "mine", False)
     choose(chat.bot.conduct(message), Delivery(message, START), rec, START + LAST_CHANCE)
@@ -1196,7 +1196,7 @@ def test_nothing_is_bound_so_late_that_its_own_delivery_would_not_get_it(after: 
     chat = Chat(make_bot())
     message = chat.text("hi")
     rec = record.Record()
-    rec.seen[message.id] = Seen(message.id, message.created, START, "done", "--")
+    rec.seen[message.id] = Seen(message.created, START, "done", "--", id=message.id)
     record.put(rec, START, message.id, "mine", False)
     choose(chat.bot.conduct(message), Delivery(message, START + after), rec, START + after)
     assert (rec.seen[message.id].reply == "mine") is binds

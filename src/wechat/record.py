@@ -21,6 +21,9 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
+import msgspec
+from msgspec.structs import astuple, force_setattr, replace
+
 from .errors import UnknownFormat
 from .journal import Afresh, Began, Intent, compact, decode
 from .journal import read as unpack
@@ -71,34 +74,34 @@ class Shape(Protocol):
         """One of our own sentences, encoded."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Seen:
+class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What has a field of its own in the store: its values in their order, and `id` or `number` as the field's name."""
+
+
+class Seen(Part, frozen=True):
     """A message that arrived."""
 
-    id: str
     created: int  # WeChat's clock, seconds
     at: int  # its first delivery
     state: str  # checking, queued, taken, fetching, aside, done
     marks: str = ""  # of its deliveries, so that a look made again counts none twice
-    body: tuple[str, tuple[str, str, str | None] | None, Any] | None = (
-        None  # how it goes on, by which route, what it says
-    )
+    #: how it goes on, by which route, what it says
+    body: tuple[str, tuple[str, str, str | None] | None, Any] | None = None
     reply: Say | None = None  # bound, for ever; "" for `success`
     refused: bool = False
     owner: str = ""  # of a check or a handler aside: who runs it, until when, how often it was begun
     until: int = 0
     claims: int = 0
+    id: str = ""
 
     @property
     def deliveries(self) -> int:
         return len(self.marks) // MARK
 
 
-@dataclasses.dataclass(frozen=True)
-class Unread:
+class Unread(Part, frozen=True):
     """A finished reply that no delivery carries, or that is not known to have left."""
 
-    number: int
     message: str  # whose reply it is; "": nobody's, it was told
     say: Say
     asks: bool  # it carries the question that the dialog waits at
@@ -106,10 +109,10 @@ class Unread:
     quote: str = ""  # the message it answers, for whom it reaches late
     held: tuple[str, int] | None = None  # bound to the last delivery of that message, since then
     doubtful: bool = False  # it may have been read
+    number: int = 0
 
 
-@dataclasses.dataclass(frozen=True)
-class Partial:
+class Partial(Part, frozen=True):
     """What a turn that runs has said so far, and how much of it was shown."""
 
     message: str
@@ -118,8 +121,7 @@ class Partial:
     again: bool = False  # what was shown was said by a run that is no more
 
 
-@dataclasses.dataclass(frozen=True)
-class Datum:
+class Datum(Part, frozen=True):
     """One of the user's own data."""
 
     value: Any
@@ -296,14 +298,14 @@ def bind_unread(
     """The delivery that just looked carries an unread reply, after a `note`."""
     del rec.unread[item.number]
     parts, last = shape.pack([*note, *_late(item, seen.id, shape)])
-    held = [dataclasses.replace(item, asks=False)]
+    held = [replace(item, asks=False)]
     if len(parts) > 1:  # the rest of it comes before whatever was said after it
         rest = [
-            dataclasses.replace(item, say=part, asks=item.asks and i == last, quote="", doubtful=False)
+            replace(item, say=part, asks=item.asks and i == last, quote="", doubtful=False)
             for i, part in enumerate(parts[1:], 1)
         ]
         _put_first(rec, rest)
-        held = [dataclasses.replace(item, say=parts[0], asks=False, quote="")]
+        held = [replace(item, say=parts[0], asks=False, quote="")]
     alone = item.doubtful or len(parts) > 1
     _carry(rec, now, seen, parts[0], held, item.asks and last == 0, carrier, shape, alone=alone)
 
@@ -318,10 +320,10 @@ def bind_part(rec: Record, now: int, seen: Seen, note: Sequence[Say], carrier: C
     assert partial is not None
     before = [*note, shape.sentence("regenerated")] if partial.again else note
     piece, said = shape.piece(before, partial.text[len(partial.shown) :])
-    rec.partial = dataclasses.replace(partial, shown=partial.shown + piece, again=False)
+    rec.partial = replace(partial, shown=partial.shown + piece, again=False)
     if carrier == "last":
         whose = partial.message.removesuffix("t")
-        _put(rec, Unread(0, whose, said, False, now + UNREAD, held=(seen.id, now)))
+        _put(rec, Unread(whose, said, False, now + UNREAD, held=(seen.id, now)))
     bind(rec, seen.id, f"{said}{shape.sentence('unfinished')}")
 
 
@@ -341,7 +343,7 @@ def tell(rec: Record, now: int, key: str, says: Sequence[Say], expire: int, shap
         return
     rec.told[key] = now + max(TOLD, expire)
     for part in shape.pack(says)[0]:
-        _put(rec, Unread(0, "", part, False, now + expire))
+        _put(rec, Unread("", part, False, now + expire))
 
 
 def stop(rec: Record, now: int, shape: Shape) -> None:
@@ -349,7 +351,7 @@ def stop(rec: Record, now: int, shape: Shape) -> None:
     for waiting in rec.queue():
         seen = change(rec, waiting, state="done", body=None, refused=True)
         if seen.reply != "":  # a push that shows no reply, neither shows this one
-            _put(rec, Unread(0, seen.id, shape.sentence("not_taken"), False, now + UNREAD))
+            _put(rec, Unread(seen.id, shape.sentence("not_taken"), False, now + UNREAD))
     if rec.turn and rec.leased(now):
         rec.cancelled = True
         return
@@ -438,9 +440,9 @@ def stream(rec: Record, text: str) -> None:
     if partial is None or partial.message != rec.turn:
         rec.partial = Partial(rec.turn, text)
     elif text.startswith(partial.shown):
-        rec.partial = dataclasses.replace(partial, text=text)
+        rec.partial = replace(partial, text=text)
     else:
-        rec.partial = dataclasses.replace(partial, text=text, shown="", again=True)
+        rec.partial = replace(partial, text=text, shown="", again=True)
 
 
 def cut(rec: Record, length: int) -> None:
@@ -538,7 +540,7 @@ def finish_lapse(
     end_turn(rec)
     parts, last = shape.pack(says)
     for i, say in enumerate(parts):
-        _put(rec, Unread(0, message, say, standing is not None and i == last, now + UNREAD))
+        _put(rec, Unread(message, say, standing is not None and i == last, now + UNREAD))
 
 
 def drop(rec: Record) -> None:
@@ -609,9 +611,7 @@ def forget(rec: Record) -> None:
 
 
 def change(rec: Record, seen: Seen, **fields: Any) -> Seen:
-    changed = Seen.__new__(Seen)  # `dataclasses.replace`, which this is, takes four times as long
-    changed.__dict__.update(seen.__dict__, **fields)
-    rec.seen[seen.id] = changed
+    changed = rec.seen[seen.id] = replace(seen, **fields)
     return changed
 
 
@@ -624,18 +624,19 @@ def show(rec: Record, now: int) -> None:
 def no_question(rec: Record) -> None:
     for item in rec.unread.values():
         if item.asks:
-            rec.unread[item.number] = dataclasses.replace(item, asks=False)
+            rec.unread[item.number] = replace(item, asks=False)
 
 
 def settle(rec: Record, now: int) -> None:
     """What time alone does. What nobody fetched in a day is gone, and a question among it counts as shown then; what a last
     delivery carries, and was not known to leave for so long, can be read again."""
-    for item in [item for item in rec.unread.values() if item.held and now - item.held[1] > DOUBT]:
-        rec.unread[item.number] = dataclasses.replace(item, held=None, doubtful=True)
-    for item in [item for item in rec.unread.values() if item.until <= now]:
-        del rec.unread[item.number]
-        if item.asks:
-            show(rec, item.until)
+    for item in [*rec.unread.values()]:
+        if item.until <= now:
+            del rec.unread[item.number]
+            if item.asks:
+                show(rec, item.until)
+        elif item.held and now - item.held[1] > DOUBT:
+            rec.unread[item.number] = replace(item, held=None, doubtful=True)
     for key in [key for key, datum in rec.data.items() if datum.expires is not None and datum.expires <= now]:
         del rec.data[key]
     for key in [key for key, until in rec.told.items() if until <= now]:
@@ -649,7 +650,7 @@ def remember(rec: Record, now: int, arrival: Arrival, shape: Shape) -> Seen:
     last = next(reversed(rec.seen.values()), None)
     at = now if last is None else max(now, last.at + 1)  # no two tie for their turn
     body = None if arrival.state == "done" else arrival.body
-    seen = rec.seen[arrival.id] = Seen(arrival.id, arrival.created, at, arrival.state, body=body, reply=reply)
+    seen = rec.seen[arrival.id] = Seen(arrival.created, at, arrival.state, body=body, reply=reply, id=arrival.id)
     needed = {seen.id, rec.turn.removesuffix("t")}  # a time-out's message may be done before its turn
     for old in [old for old in rec.seen.values() if old.state in ("done", "fetching") and old.id not in needed]:
         aged = old.at < now - KEEP
@@ -667,16 +668,16 @@ def remember(rec: Record, now: int, arrival: Arrival, shape: Shape) -> Seen:
 def _stopped_by(rec: Record, now: int, seen: Seen, shape: Shape) -> None:
     """A cancel word ends what runs; the sentence that says so is its reply, which its own delivery takes."""
     stop(rec, now, shape)
-    _put(rec, Unread(0, seen.id, shape.sentence("cancelled"), False, now + UNREAD))
+    _put(rec, Unread(seen.id, shape.sentence("cancelled"), False, now + UNREAD))
 
 
 def put(rec: Record, now: int, message: str, say: Say, asks: bool, quote: str = "") -> None:
-    _put(rec, Unread(0, message, say, asks, now + UNREAD, quote))
+    _put(rec, Unread(message, say, asks, now + UNREAD, quote))
 
 
 def _put(rec: Record, item: Unread) -> None:
     rec.count += 1
-    rec.unread[rec.count] = dataclasses.replace(item, number=rec.count)
+    rec.unread[rec.count] = replace(item, number=rec.count)
 
 
 def answer(
@@ -710,7 +711,7 @@ def answer(
     for i, part in enumerate(parts[1:], 1):
         put(rec, now, seen.id, part, asks and i == last)
     if carried:
-        held = [Unread(0, seen.id, parts[0], False, now + UNREAD, quote)]
+        held = [Unread(seen.id, parts[0], False, now + UNREAD, quote)]
         _carry(rec, now, seen, parts[0], held, asks and last == 0, carrier, shape, alone=len(parts) > 1)
 
 
@@ -733,9 +734,9 @@ def _carry(
             break
         say, asks = joined, asks or item.asks
         del rec.unread[item.number]
-        held.append(dataclasses.replace(item, asks=False))
+        held.append(replace(item, asks=False))
     if carrier == "last":
-        _put_first(rec, [dataclasses.replace(item, held=(seen.id, now)) for item in held])
+        _put_first(rec, [replace(item, held=(seen.id, now)) for item in held])
     left = len(rec.readable())
     bind(rec, seen.id, shape.more(say, left) if left else say)
     if asks:
@@ -753,11 +754,12 @@ def _put_first(rec: Record, items: Sequence[Unread]) -> None:
 # ---- how it is kept -------------------------------------------------------------------------------------------------
 
 _HEAD = ("owner", "until", "claims", "turn", "side", "shown", "since", "watermark", "count", "cancelled")
-_SEEN = ("created", "at", "state", "marks", "body", "reply", "refused", "owner", "until", "claims")
-_DEFAULTS = (None, None, None, "", None, None, False, "", 0, 0)
-_seen_values = operator.attrgetter(*_SEEN)
 _STATES = {"checking": "c", "queued": "q", "taken": "t", "fetching": "f", "aside": "a", "done": "d"}
 _NAMES = {letter: state for state, letter in _STATES.items()}
+_decode_seen, _decode_unread = msgspec.json.Decoder(Seen).decode, msgspec.json.Decoder(Unread).decode
+_decode_partial, _decode_datum = msgspec.json.Decoder(Partial).decode, msgspec.json.Decoder(Datum).decode
+_NAMED = (Seen, Unread)  # whose last value is the name of their field
+_ORDER = operator.attrgetter("at", "created", "id")
 
 
 def fields(rec: Record) -> dict[str, str]:
@@ -765,11 +767,11 @@ def fields(rec: Record) -> dict[str, str]:
     made = {"h": _head(rec)}
     made.update((str(i), line) for i, line in enumerate(rec.journal))
     made.update((f"s{seen.id}", _seen(seen)) for seen in rec.seen.values())
-    made.update((f"u{item.number}", _unread(item)) for item in rec.unread.values())
-    made.update((f"d{key}", compact([datum.value, datum.expires])) for key, datum in rec.data.items())
+    made.update((f"u{item.number}", _part(item)) for item in rec.unread.values())
+    made.update((f"d{key}", _part(datum)) for key, datum in rec.data.items())
     made.update((f"t{key}", compact(until)) for key, until in rec.told.items())
     if rec.partial:
-        made["p"] = _partial(rec.partial)
+        made["p"] = _part(rec.partial)
     return made
 
 
@@ -779,20 +781,23 @@ def read(kept: Mapping[str, str]) -> Record:
     if "h" in kept:
         _read_head(rec, unpack(kept["h"]))
     seen: list[Seen] = []
+    unread: list[Unread] = []
     for name, text in kept.items():
-        letter, rest = name[0], name[1:]
+        letter = name[0]
         if letter == "s":
-            seen.append(_read_seen(rest, unpack(text)))
+            seen.append(_read_seen(name[1:], text))
         elif letter == "u":
-            rec.unread[int(rest)] = _read_unread(int(rest), unpack(text))
+            unread.append(_read_unread(int(name[1:]), text))
         elif letter == "d":
-            rec.data[rest] = Datum(*unpack(text))
+            rec.data[name[1:]] = _decode_datum(text)
         elif letter == "t":
-            rec.told[rest] = unpack(text)
+            rec.told[name[1:]] = unpack(text)
         elif letter == "p":
-            rec.partial = Partial(*unpack(text))
-    rec.seen = {s.id: s for s in sorted(seen, key=lambda s: (s.at, s.created, s.id))}
-    rec.unread = dict(sorted(rec.unread.items()))
+            rec.partial = _decode_partial(text)
+    seen.sort(key=_ORDER)
+    rec.seen = {part.id: part for part in seen}
+    unread.sort(key=operator.attrgetter("number"))
+    rec.unread = {item.number: item for item in unread}
     while (line := kept.get(str(len(rec.journal)))) is not None:
         rec.journal.append(line)
     return rec
@@ -809,10 +814,10 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
     drop = [str(i) for i in range(len(after.journal), len(before.journal))]
     for letter, was, now, write in (
         ("s", before.seen, after.seen, _seen),
-        ("u", before.unread, after.unread, _unread),
-        ("d", before.data, after.data, lambda datum: compact([datum.value, datum.expires])),
+        ("u", before.unread, after.unread, _part),
+        ("d", before.data, after.data, _part),
         ("t", before.told, after.told, compact),
-        ("p", {"": before.partial} if before.partial else {}, {"": after.partial} if after.partial else {}, _partial),
+        ("p", {"": before.partial} if before.partial else {}, {"": after.partial} if after.partial else {}, _part),
     ):
         old: Mapping[Any, Any] = was
         new: Mapping[Any, Any] = now
@@ -862,35 +867,29 @@ def _read_head(rec: Record, values: list[Any]) -> None:
         rec.standing = Standing(math.inf if timeout < 0 else timeout, *(tuple(part) for part in more))
 
 
-def _seen(seen: Seen) -> str:
-    values = list(_seen_values(seen))
-    values[2] = _STATES[seen.state]
-    while len(values) > 3 and values[-1] == _DEFAULTS[len(values) - 1]:
+def _part(part: Part) -> str:
+    """The values of a part without its name, and without those at the end that are as their class says."""
+    values, defaults = [*astuple(part)], [*part.__struct_defaults__]
+    if isinstance(part, _NAMED):
+        values.pop()
+        defaults.pop()
+    while defaults and values[-1] == defaults.pop():
         values.pop()
     return compact(values)
 
 
-def _read_seen(id: str, values: list[Any]) -> Seen:
-    values[2] = _NAMES[values[2]]
-    if len(values) > 4 and values[4]:
-        mode, ref, payload = values[4]
-        values[4] = (mode, tuple(ref) if ref else None, payload)
-    seen = Seen.__new__(Seen)  # what is not on record is as the class says
-    seen.__dict__.update(zip(_SEEN, values, strict=False), id=id)
+def _seen(seen: Seen) -> str:
+    return _part(replace(seen, state=_STATES[seen.state]))
+
+
+def _read_seen(id: str, text: str) -> Seen:
+    seen = _decode_seen(text)
+    force_setattr(seen, "id", id)
+    force_setattr(seen, "state", _NAMES[seen.state])
     return seen
 
 
-def _unread(item: Unread) -> str:
-    values: list[Any] = [item.message, item.say, item.asks, item.until]
-    more = [item.quote, item.held, item.doubtful]
-    return compact(values + more if any(more) else values)
-
-
-def _read_unread(number: int, values: list[Any]) -> Unread:
-    message, say, asks, until, *more = values
-    quote, held, doubtful = more or ("", None, False)
-    return Unread(number, message, say, asks, until, quote, tuple(held) if held else None, doubtful)
-
-
-def _partial(partial: Partial) -> str:
-    return compact([partial.message, partial.text, partial.shown, partial.again])
+def _read_unread(number: int, text: str) -> Unread:
+    item = _decode_unread(text)
+    force_setattr(item, "number", number)
+    return item

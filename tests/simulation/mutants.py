@@ -184,7 +184,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a part counts as shown when it is bound",
-                "rec.partial = dataclasses.replace(partial, shown=partial.shown + piece, again=False)",
+                "rec.partial = replace(partial, shown=partial.shown + piece, again=False)",
                 "pass",
             ),
             (
@@ -214,7 +214,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "what a cancel word leaves waiting is told so",
-                '            _put(rec, Unread(0, seen.id, shape.sentence("not_taken"), False, now + UNREAD))',
+                '            _put(rec, Unread(seen.id, shape.sentence("not_taken"), False, now + UNREAD))',
                 "            pass",
             ),
             (
@@ -294,7 +294,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a reply whose dialog is over asks nothing",
-                "        if item.asks:\n            rec.unread[item.number] = dataclasses.replace(item, asks=False)",
+                "        if item.asks:\n            rec.unread[item.number] = replace(item, asks=False)",
                 "        pass",
             ),
             (
