@@ -183,6 +183,8 @@ class World:
             work.done, work.value = True, end.value
             self.works.remove(work)
             return
+        except KeyboardInterrupt:  # the dialog's code ends its process
+            raise Crash from None
         self.effects += 1
         if self.crash_before(effect):
             raise Crash(type(effect).__name__)

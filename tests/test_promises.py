@@ -119,6 +119,15 @@ def dies(chat: Chat, message: Message) -> None:
     chat.crash()
 
 
+def doubtful(chat: Chat, message: Message) -> None:
+    """Only the last push of it comes, and its answer is lost."""
+    chat.later(10)
+    chat.world.loses_replies = True
+    chat.world.deliver(message)
+    chat.world.loses_replies = False
+    assert [item.held is not None for item in chat.record.unread.values()] == [True]
+
+
 def never(effect: turn.Effect) -> bool:
     return False
 
@@ -189,6 +198,7 @@ def test_p1_a_replayed_push_is_too_late_for_a_day_after_the_users_last_message()
     assert chat.send(old) == TOO_LATE
     chat.later(86_000)
     assert chat.send(old) == TOO_LATE
+    assert chat.outcomes[-2:] == ["too_late", "too_late"]  # the log says why
 
 
 def test_p1_a_reply_of_another_kind_is_the_same_too() -> None:
@@ -729,6 +739,67 @@ def test_p6_a_reply_that_the_last_delivery_took_with_it_may_have_been_read_and_i
     assert chat.say("3") == "pears! 3"
 
 
+def test_p6_a_question_that_may_have_been_read_has_all_its_time_when_it_is_read_again() -> None:
+    """Every showing of a question starts its clock, that of one in doubt too."""
+    chat = talking(order)
+    chat.world.durations["work"] = 11_000
+    chat.say("order")
+    message = chat.text("pears")
+    assert [chat.send(message), chat.send(message)] == ["…", "…"]
+    chat.world.loses_replies = True
+    chat.world.deliver(message)
+    chat.world.loses_replies = False
+    chat.later(50)
+    assert chat.say("继续") == "可能已读：\n回复“pears”：\npears! how many?"
+    chat.later(50)
+    assert chat.say("3") == "pears! 3"
+
+
+def test_p6_a_question_in_doubt_is_not_shown_again_by_being_given_up() -> None:
+    """Its time runs from when it was shown, though its reply may have been fetched for a day after that."""
+    day = 86_400
+
+    def patient(message: Any) -> Any:
+        try:
+            return f"got {(yield ask('when?', timeout=1.5 * day))}"
+        except TimedOut:
+            return "too late"
+
+    chat = talking(patient)
+    doubtful(chat, chat.text("patient"))
+    chat.later(7)
+    chat.click("whatever")  # in doubt no more: it can be read again
+    chat.later(day)
+    chat.click("whatever")
+    assert chat.record.unread == {}
+    chat.later(0.5 * day + 200)
+    assert chat.say("x") == "too late"
+
+
+def test_p6_the_question_of_an_answer_in_doubt_has_all_its_time_when_it_is_read_again() -> None:
+    """It was bound as its turn ended, to the last push, whose answer was lost."""
+    chat = talking(form)
+    doubtful(chat, chat.text("form"))
+    chat.later(50)
+    assert chat.say("继续") == "可能已读：\none?"
+    chat.later(50)
+    assert chat.say("a") == "two?"
+
+
+def test_p7_who_typed_before_a_question_that_is_in_doubt_is_told_at_once_with_the_question() -> None:
+    chat = talking(order)
+    chat.world.durations["work"] = 3_000
+    chat.say("order")
+    message = chat.text("pears")
+    chat.later(10)
+    push = chat.world.push(message)
+    chat.world.elapse(1_000)
+    early = chat.world.push(chat.text("4"))
+    chat.world.elapse(2_500)
+    assert shown(push.said) == "pears! how many?"
+    assert shown(early.said) == f"{NOT_TAKEN}\npears! how many?"
+
+
 def test_p6_a_last_delivery_that_was_answered_in_time_leaves_no_doubt() -> None:
     chat = talking(order)
     chat.world.durations["work"] = 11_000
@@ -1171,6 +1242,21 @@ def test_p8_a_worker_older_than_a_journal_leaves_it_alone() -> None:
     assert chat.send(message) == "only a"
 
 
+def test_p8_behind_a_check_too_a_journal_of_a_newer_format_is_not_claimed() -> None:
+    bot = serving(form)
+    bot.before(lambda message: None)
+    chat = Chat(bot)
+    chat.say("form")
+    version, fields, expires = chat.world.kept[chat.key]
+    newer = {**fields, "1": '["z",1790000000000,"a kind of entry that only a newer version knows"]'}
+    chat.crash()
+    chat.world.kept[chat.key] = (version, newer, expires)
+    message = chat.text("a")
+    chat.later(10)  # its first pushes may have killed somebody
+    chat.send(message)
+    assert (chat.record.owner, chat.record.seen[message.id].state) == ("", "queued")
+
+
 @pytest.mark.parametrize("line", ['["z",1790000000000,"a kind of entry that only a newer version knows"]', None])
 def test_p8_a_journal_or_record_of_a_newer_format_is_left_alone(line: str | None) -> None:
     chat = talking(form)
@@ -1182,7 +1268,7 @@ def test_p8_a_journal_or_record_of_a_newer_format_is_left_alone(line: str | None
     message = chat.text("a")
     assert chat.send(message) == "…"
     assert {name: chat.world.kept[chat.key][1][name] for name in newer} == newer
-    assert chat.outcomes == ["asked"]
+    assert chat.outcomes == ["asked", "newer_version"]
     chat.world.kept[chat.key] = ("older", fields, expires)
     assert chat.send(message) == "two?"
 
@@ -1284,6 +1370,102 @@ def test_p9_a_crash_loop_is_quarantined_with_one_apology() -> None:
     assert said == [APOLOGY, APOLOGY]
     assert chat.outcomes == ["quarantined"]
     assert chat.say("form") == "one?"
+
+
+@pytest.mark.parametrize("place", ["at once", "behind a step", "at an answer"])
+def test_p9_a_dialog_whose_own_code_kills_its_worker_is_quarantined_too(place: str) -> None:
+    """Nothing is written between its beginning and its end, so the claim is, wherever somebody may have begun before."""
+
+    def fatal(message: Any) -> Any:
+        if place == "behind a step":
+            yield work("x")
+        elif place == "at an answer":
+            yield "say something"
+        raise KeyboardInterrupt  # the process ends here
+
+    chat = talking(fatal, form)
+    if place == "at an answer":
+        chat.say("fatal")
+    message = chat.text("fatal")
+    for _ in range(4):
+        dies(chat, message)
+        chat.later(7)
+    assert chat.send(message) == APOLOGY
+    assert chat.outcomes[-1] == "quarantined"
+    assert chat.world.turns[-1].dialog.endswith("fatal") == (place != "at once")
+    assert chat.say("form") == "one?"
+
+
+@pytest.mark.parametrize("looks", ["its own pushes", "later messages"])
+def test_p9_a_dialog_that_kills_its_worker_is_charged_to_its_own_message_and_not_to_the_one_before(looks: str) -> None:
+    """The end of one turn and the beginning of the next share a write, until somebody has died of it."""
+
+    def slow(message: Any) -> Any:
+        return (yield work("slow"))
+
+    def fatal(message: Any) -> Any:
+        raise KeyboardInterrupt
+        yield
+
+    chat = talking(slow, fatal, form)
+    chat.world.durations["work"] = 3_000
+    message = chat.text("fatal")
+    chat.world.push(chat.text("slow"))
+    chat.world.elapse(500)
+    chat.world.push(message)
+    with pytest.raises(Crash):
+        chat.world.elapse(5_000)
+    chat.crash()
+    for _ in range(12):
+        chat.later(7)
+        try:
+            chat.world.deliver(message if looks == "its own pushes" else chat.text("继续"))
+        except Crash:
+            chat.crash()
+    assert chat.outcomes[:2] == ["ended", "quarantined"]
+    assert [turn.dialog.rpartition(".")[2] for turn in chat.world.turns[:1]] == ["slow"]
+    assert chat.say("form").startswith("one?")
+
+
+def test_p9_a_waiting_dialog_whose_new_code_kills_its_worker_is_quarantined_without_being_run() -> None:
+    def waits(message: Any) -> Any:
+        yield "one?"
+
+    good = waits
+    chat = talking(good)
+    chat.say("waits")
+
+    def waits(message: Any) -> Any:  # type: ignore[no-redef]
+        raise KeyboardInterrupt
+        yield "one?"
+
+    deploy(chat, serving(waits, form))
+    message = chat.text("a")
+    for _ in range(4):
+        dies(chat, message)
+        chat.later(7)
+    assert chat.send(message) == APOLOGY
+    assert chat.outcomes == ["asked", "quarantined"]
+    assert chat.say("form") == "one?"
+
+
+def test_p9_of_two_dialogs_that_kill_their_worker_behind_a_check_each_costs_an_apology() -> None:
+    def fatal(message: Any) -> Any:
+        raise KeyboardInterrupt
+        yield
+
+    bot = serving(fatal, form)
+    bot.before(lambda message: None)
+    chat = Chat(bot)
+    first, second = chat.text("fatal"), chat.text("fatal")
+    for message in (first, second, *(chat.text("继续") for _ in range(12))):
+        try:
+            chat.world.deliver(message)
+        except Crash:
+            chat.crash()
+        chat.later(7)
+    assert chat.outcomes == ["quarantined", "quarantined"]
+    assert chat.say("form").startswith("one?")
 
 
 def test_p9_a_crash_loop_is_charged_to_its_own_message_and_those_behind_it_go_on() -> None:

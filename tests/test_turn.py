@@ -1191,6 +1191,73 @@ def test_who_begins_to_go_down_between_two_tries_of_a_write_claims_nothing() -> 
     assert "h" not in work.send(turn.Loaded("v2", fields, now)).put
 
 
+def left_in_the_queue(chat: Chat) -> None:
+    """A worker died in another's turn, which was ended from outside: "order" waits for its own, and nobody works."""
+    chat.world.durations["reserve"] = 60_000
+    chat.say("order")
+    chat.world.push(chat.text("pears"))
+    chat.world.elapse(100)
+    chat.world.push(chat.text("order"))
+    chat.world.elapse(100)
+    chat.crash()
+    rec = chat.record
+    record.drop(rec)
+    record.release(rec)
+    chat.world.kept[chat.key] = ("left", record.fields(rec), None)
+    chat.later(7)
+
+
+def test_who_claims_and_begins_to_go_down_before_it_goes_on_gives_the_claim_back() -> None:
+    chat = Chat(make_bot())
+    left_in_the_queue(chat)
+
+    def goes_down(rec: record.Record) -> None:
+        chat.world.worker.stopping = True
+
+    chat.world.after_write = goes_down
+    chat.world.deliver(chat.text("x"))
+    assert (chat.record.owner, chat.record.claims) == ("", 0)
+    assert [seen.state for seen in chat.record.seen.values()][-2:] == ["queued", "queued"]
+
+
+def test_who_was_stopped_behind_its_claim_goes_on_only_while_it_is_held() -> None:
+    chat = Chat(make_bot())
+    left_in_the_queue(chat)
+    message, (_, fields, _) = chat.text("x"), chat.world.kept[chat.key]
+    work = turn.deliver(chat.bot.conduct(message), Delivery(message, chat.world.now), "stopped", chat.world.now)
+    work.send(None)
+    claim = work.send(turn.Loaded("left", fields, chat.world.now))
+    assert isinstance(claim, turn.Write)
+    rec = record.read({**fields, **claim.put})
+    assert record.worker(rec) == "stopped.0"
+    assert isinstance(work.send(turn.Written("claimed", chat.world.now)), turn.Write)
+    rec.owner, rec.until = "another.0:", chat.world.now + 12_000  # took over while it was stopped
+    assert isinstance(work.send(turn.Loaded("taken", record.fields(rec), chat.world.now + 1_000)), turn.Wait)
+
+
+def test_what_is_begun_later_begins_from_what_stood_there_when_it_was_begun() -> None:
+    """The delivery that began it may have seen another's lease meanwhile."""
+    chat = Chat(make_bot())
+    chat.say("order")
+    message = chat.text("pears")
+    work = turn.deliver(chat.bot.conduct(message), Delivery(message, chat.world.now), "first", chat.world.now)
+    version, fields, _ = chat.world.kept[chat.key]
+    work.send(None)
+    write = work.send(turn.Loaded(version, fields, chat.world.now))
+    spawned = work.send(turn.Written("v", chat.world.now))
+    assert isinstance(write, turn.Write)
+    assert isinstance(spawned, turn.Spawn)
+    taken = {**fields, **write.put}
+    rec = record.read(taken)
+    rec.owner, rec.until = f"second:{message.id}", chat.world.now + 60_000
+    assert isinstance(work.send(None), turn.Wait)
+    assert isinstance(work.send(None), turn.Load)
+    work.send(turn.Loaded("other", record.fields(rec), chat.world.now))
+    begun = spawned.work.send(None)
+    assert isinstance(begun, turn.Do)
+    assert begun.until == record.read(taken).until
+
+
 @pytest.mark.parametrize(("after", "binds"), [(record.BINDS, True), (record.BINDS + 1, False)])
 def test_nothing_is_bound_so_late_that_its_own_delivery_would_not_get_it(after: int, binds: bool) -> None:
     chat = Chat(make_bot())

@@ -214,7 +214,8 @@ class Attempt:
     """One try to go on with a conversation, as far as it goes without anything outside. Thrown away if its write is refused.
 
     It changes ``rec``; ``machine`` is the dialog then (None: none waits), ``reports`` the turns that ended, ``beside`` the
-    messages whose handlers are to be run.
+    messages whose handlers are to be run. ``pauses``: it stopped between two turns, so that the next one's claim is on record
+    before its code runs.
     """
 
     def __init__(
@@ -225,6 +226,8 @@ class Attempt:
         self.reports: list[Turn] = []
         self.beside: list[str] = []
         self.broken: Diverged | None = None
+        self.pauses = False
+        self.owner = rec.owner
         self.machine = machine if machine is not None else self.resume()
 
     @property
@@ -236,7 +239,7 @@ class Attempt:
     @property
     def under_way(self) -> bool:
         """Whether a turn has begun that something outside must bring on: a step, or a hook."""
-        return bool(self.rec.turn)
+        return bool(self.rec.turn) or self.pauses
 
     @property
     def wants_hooks(self) -> bool:
@@ -245,9 +248,9 @@ class Attempt:
         return not rerouted and (self.conduct.after or (failed and self.conduct.on_error))
 
     def resume(self) -> Machine | None:
-        """The dialog as its journal says; ``broken`` is set where its code fits it no more."""
+        """The dialog as its journal says; ``broken`` is set where its code fits it no more. What is quarantined runs no more."""
         lines = self.rec.dialog()
-        if not lines:
+        if not lines or self.rec.claims > POISON:
             return None
         try:
             machine = replay(self.conduct.router.scripts, lines, self.voice)
@@ -268,10 +271,11 @@ class Attempt:
         if machine.outcome == "rerouted" and (rec.turn.endswith("t") or machine.begun_by(rec.turn)):
             machine.fail(DialogError("Reroute in the turn that began the dialog, or at a time-out, would never end"))
 
-    def proceed(self, *, claimed: bool = False) -> None:
+    def proceed(self, *, claimed: bool = False, wary: bool = False) -> None:
         """Go on with the turn under way, and with the messages that wait, up to what something outside must do.
 
-        `claimed`: another worker left the turn, and nobody knows how far it came with what it was about to begin.
+        `claimed`: another worker left the turn, and nobody knows how far it came with what it was about to begin. `wary`: it
+        may have died of it, so that no two turns share a write.
         """
         if self.rec.cancelled:
             self.dropped()
@@ -281,6 +285,8 @@ class Attempt:
             self.interrupted()
         while True:
             if not self.rec.turn:
+                if wary and self.pause():
+                    return
                 if not self.next():
                     break
             elif self.broken or self.machine is None:
@@ -296,7 +302,16 @@ class Attempt:
                 if self.wants_hooks:
                     return
                 self.end()
-        record.release(self.rec)
+        record.give_back(self.rec)
+
+    def pause(self) -> bool:
+        """Whether a message waits whose claim is not on record; it is now."""
+        waits = self.rec.next()
+        if waits is None or self.rec.claims or self.stopping:
+            return False
+        record.reclaim(self.rec, self.now, waits, self.owner)
+        self.pauses = True
+        return True
 
     def intend(self) -> None:
         """A step that may run once only: that it is about to begin is on record before it does."""
@@ -619,8 +634,7 @@ class Attempt:
     def dropped(self) -> None:
         """Cancelled while it ran: its result is dropped, and the conversation is over."""
         seen = self.rec.seen[self.rec.turn.removesuffix("t")]
-        name = self.machine.name if self.machine else ""
-        turn = self._summary(seen, name, "cancelled", None)
+        turn = self._summary(seen, self._name(), "cancelled", None)
         record.drop(self.rec)
         self.drop()
         self.reports.append(turn)
@@ -646,7 +660,7 @@ class Attempt:
         self.machine = self.broken = None
 
     def _over(self, seen: Seen, outcome: str, sentence: str, error: BaseException | None = None) -> None:
-        name = self.machine.name if self.machine else ""
+        name = self._name()
         if self.machine:
             self.machine.close()
         side = self.rec.side
@@ -690,6 +704,12 @@ class Attempt:
             outcome = "replaced"
         reply = self.voice.public(self.voice.render(machine.said))
         return dataclasses.replace(self._summary(seen, machine.name, outcome, machine.error), reply=reply)
+
+    def _name(self) -> str:
+        """The dialog's name, of one that cannot run as well."""
+        lines = self.rec.dialog()
+        begin = journal.decode(lines[0]) if lines else None
+        return begin.dialog if isinstance(begin, journal.Began | journal.Afresh) else ""
 
     def _summary(self, seen: Seen, dialog: str, outcome: str, error: BaseException | None) -> Turn:
         seconds = (self.now - seen.at) / 1000

@@ -104,7 +104,7 @@ class Unread(Part, frozen=True):
 
     message: str  # whose reply it is; "": nobody's, it was told
     say: Say
-    asks: bool  # it carries the question that the dialog waits at
+    asks: bool  # it carries the question that the dialog waits at; in doubt, that was shown once
     until: int
     quote: str = ""  # the message it answers, for whom it reaches late
     held: tuple[str, int] | None = None  # bound to the last delivery of that message, since then
@@ -298,14 +298,14 @@ def bind_unread(
     """The delivery that just looked carries an unread reply, after a `note`."""
     del rec.unread[item.number]
     parts, last = shape.pack([*note, *_late(item, seen.id, shape)])
-    held = [replace(item, asks=False)]
+    held = [item]
     if len(parts) > 1:  # the rest of it comes before whatever was said after it
         rest = [
             replace(item, say=part, asks=item.asks and i == last, quote="", doubtful=False)
             for i, part in enumerate(parts[1:], 1)
         ]
         _put_first(rec, rest)
-        held = [replace(item, say=parts[0], asks=False, quote="")]
+        held = [replace(item, say=parts[0], asks=item.asks and last == 0, quote="")]
     alone = item.doubtful or len(parts) > 1
     _carry(rec, now, seen, parts[0], held, item.asks and last == 0, carrier, shape, alone=alone)
 
@@ -471,7 +471,7 @@ def refuse(
     quote: str = "",
 ) -> None:
     """A message that the dialog does not take; its user is told, with the question, unless that is unread itself."""
-    waiting = any(item.asks for item in rec.unread.values())
+    waiting = any(item.asks and not item.held and not item.doubtful for item in rec.unread.values())
     rec.claims = 0
     if waiting and seen.reply is None:  # its delivery fetches the question
         change(rec, seen, state="fetching", body=None, refused=True)
@@ -556,13 +556,28 @@ def hand_over(rec: Record) -> None:
     """In mid-turn, by a worker that goes down: whoever looks next goes on. It did not fail, so its claim does not count."""
     if isinstance(decode(rec.journal[-1]), Intent):  # its step did not begin
         rec.journal.pop()
-    rec.claims = max(0, rec.claims - 1)
-    release(rec)
+    give_back(rec)
 
 
 def end_turn(rec: Record) -> None:
     rec.turn, rec.side, rec.claims, rec.cancelled, rec.partial = "", None, 0, False, None
     name_turn(rec, "")
+
+
+def give_back(rec: Record) -> None:
+    """Nothing is left to do, or the worker goes down: what it claimed and did not begin, did not fail."""
+    rec.claims = max(0, rec.claims - 1)
+    release(rec)
+
+
+def reclaim(rec: Record, now: int, waits: Seen, before: str) -> None:
+    """The owner goes on with another message, and is charged if it does not come back. `before`: whose lease it was then.
+
+    The journal is not as it was between two earlier turns, so the lease has another name: at most two for a message, one
+    before its time-out's turn and one behind it.
+    """
+    rec.claims, rec.until = 1, now + LEASE
+    name_turn(rec, waits.id + ("m" if before[:-1].endswith(":" + waits.id) else "n"))
 
 
 def release(rec: Record) -> None:
@@ -633,7 +648,7 @@ def settle(rec: Record, now: int) -> None:
     for item in [*rec.unread.values()]:
         if item.until <= now:
             del rec.unread[item.number]
-            if item.asks:
+            if item.asks and not item.doubtful:
                 show(rec, item.until)
         elif item.held and now - item.held[1] > DOUBT:
             rec.unread[item.number] = replace(item, held=None, doubtful=True)
@@ -711,7 +726,7 @@ def answer(
     for i, part in enumerate(parts[1:], 1):
         put(rec, now, seen.id, part, asks and i == last)
     if carried:
-        held = [Unread(seen.id, parts[0], False, now + UNREAD, quote)]
+        held = [Unread(seen.id, parts[0], asks and last == 0, now + UNREAD, quote)]
         _carry(rec, now, seen, parts[0], held, asks and last == 0, carrier, shape, alone=len(parts) > 1)
 
 
@@ -734,7 +749,7 @@ def _carry(
             break
         say, asks = joined, asks or item.asks
         del rec.unread[item.number]
-        held.append(replace(item, asks=False))
+        held.append(item)
     if carrier == "last":
         _put_first(rec, [replace(item, held=(seen.id, now)) for item in held])
     left = len(rec.readable())

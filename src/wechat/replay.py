@@ -628,6 +628,16 @@ def replay(scripts: Mapping[str, Script], entries: Iterable[str], medium: Medium
     return machine
 
 
+def check_format(scripts: Mapping[str, Script], entries: Iterable[str]) -> None:
+    """Raises `UnknownFormat` for a journal that only a newer version can replay. Runs none of its dialog's code."""
+    for line in entries:
+        entry = journal.decode(line)
+        if isinstance(entry, journal.Began | journal.Afresh) and entry.dialog in scripts:
+            scripts[entry.dialog].of(entry.version)
+        elif isinstance(entry, journal.Answered | journal.Misread):
+            _to(entry.key)
+
+
 def _frames(part: Any) -> Iterable[Any]:
     """The frames of a suspended part, outermost first, but for those of a command's own iteration."""
     while part is not None:

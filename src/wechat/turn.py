@@ -22,12 +22,13 @@ from .attempt import POISON, Attempt, Conduct, Delivery, Turn, arriving, choose
 from .dialog import Step
 from .errors import StepFailed, StepInterrupted, UnknownFormat
 from .record import Arrival, Look, Record, Seen
-from .replay import Machine, Said, idempotency_key
+from .replay import Machine, Said, check_format, idempotency_key
 from .router import Route
 
 HEARTBEAT = 2_000  #: between two signs of life of a step that runs (ms)
 PIECE = 500  #: between two looks at what a step that streams has made (ms)
 PAUSE = 250  #: before a step is tried again; then twice as long each time, up to a heartbeat (ms)
+REPEATED = 4_000  #: a message so old as it arrives is pushed again, and nobody knows how its first push ended (ms)
 GIVE_UP = 5_200  #: so long after its arrival WeChat has hung up a delivery (ms)
 IN_TIME = 4_900  #: a response that was written so soon after the delivery's arrival has reached WeChat (ms)
 
@@ -132,7 +133,7 @@ class Keep:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """A turn was spoiled by a hook, which is no matter of the record. Gives None."""
+    """For the log alone: a turn that a hook spoiled, or a message that has none. Gives None."""
 
     turn: Turn
 
@@ -197,6 +198,10 @@ class Desk:
         self.now, self.version = now, version
         self.rec = rec or Record()
 
+    def copy(self) -> Desk:
+        """For work that begins later, and must begin from what stands here now."""
+        return Desk(self.now, self.version, self.rec)
+
     def take(self, loaded: Loaded) -> None:
         self.now, self.version = loaded.now, loaded.version
         self.rec = record.read(loaded.fields)
@@ -241,7 +246,7 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
     """
     desk = Desk(now, kept.version, kept.record) if kept else Desk(now)
     live = Live(desk.rec, kept.machine if kept else None)
-    fresh = kept is not None
+    fresh, left_alone = kept is not None, False
     for number in itertools.count():
         claim = f"{owner}.{number}"  # a lease is of one claim
         try:
@@ -252,9 +257,14 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
                     delivery.start = desk.now - age
             visit = yield from _visit(conduct, delivery, desk, claim, live)
         except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
-            visit = Visit("unknown")
+            visit = Visit("unknown", newer=True)
+        if visit.newer and not left_alone:
+            left_alone = True
+            yield Report(_unmet(conduct, delivery, desk, "newer_version"))
         if visit.what == "stale":
-            return conduct.voice.sentence("too_late")
+            said = conduct.voice.sentence("too_late")
+            yield Report(_unmet(conduct, delivery, desk, "too_late", [said]))
+            return said
         if kept and not live.used and not visit.beside and desk.rec.journal == kept.record.journal:
             yield Keep(desk.version, desk.rec, live.machine)  # not needed this time
         kept, live = None, Live(desk.rec, None)
@@ -272,6 +282,14 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
         yield Wait(desk.version, _next_look(desk, delivery))
         if not delivery.open:
             return None
+
+
+def _unmet(conduct: Conduct, delivery: Delivery, desk: Desk, outcome: str, says: Sequence[Any] = ()) -> Turn:
+    """What the log says of a message that has no turn here. Its seconds are those since it was sent."""
+    message = delivery.message
+    seen = desk.rec.seen.get(message.id)
+    seconds = desk.now / 1000 - message.created
+    return Turn(message, conduct.voice.public(says), "", outcome, seconds, seen.deliveries if seen else 1)
 
 
 def sent(delivery: Delivery, now: int, kept: Keep | None = None) -> Effects:
@@ -316,6 +334,8 @@ class Visit:
     what: str
     attempt: Attempt | None = None
     beside: tuple[str, ...] = ()
+    newer: bool = False  # only a newer worker can go on with it
+    wary: bool = False  # others may have died of it
 
 
 def _visit(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live) -> Effects:
@@ -323,7 +343,8 @@ def _visit(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: L
     try:
         return (yield from _looked(conduct, delivery, desk, owner, live, True))
     except UnknownFormat:
-        return (yield from _looked(conduct, delivery, desk, owner, live, False))
+        visit = yield from _looked(conduct, delivery, desk, owner, live, False)
+        return dataclasses.replace(visit, newer=True)
 
 
 def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live, may_claim: bool) -> Effects:
@@ -353,33 +374,68 @@ def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: 
             record.turn_away(rec, now, arrival, conduct.voice.sentence("too_many"), conduct.voice)
         elif found.what == "wait":
             choose(conduct, delivery, rec, now)
+        elif found.what == "claimed" and not _is_new(rec, now, message):
+            check_format(conduct.router.scripts, rec.dialog())
         else:
             hot = live.take(desk.rec) if found.what == "claimed" else None
             made[:] = [_claimed(conduct, delivery, rec, now, found, hot if rec.journal is journal else None)]
         return True
 
-    yield from desk.update(change, turns=lambda: made[0].attempt.reports if made[0].attempt else ())
+    yield from desk.update(change, turns=lambda: _reports(made))
+    yield from _go_on_warily(conduct, delivery, desk, owner, made)
     return made[0]
 
 
+def _go_on_warily(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, made: list[Visit]) -> Effects:
+    """The dialog's own code may kill whoever runs it: what somebody else may have begun is run when its claim was counted."""
+    if made[0].what != "claimed" or made[0].attempt is not None:
+        return
+
+    def change(rec: Record, now: int) -> bool:
+        made[:] = [Visit("wait")]
+        if record.worker(rec) != owner:
+            return False
+        made[:] = [_claimed(conduct, delivery, rec, now, Look("claimed"), wary=True)]
+        return True
+
+    yield from desk.update(change, turns=lambda: _reports(made))
+
+
+def _is_new(rec: Record, now: int, message: Any) -> bool:
+    """Whether this very message comes next, and nobody can have begun with it."""
+    waits = rec.next()
+    return not rec.turn and waits is not None and waits.id == message.id and now - message.created * 1000 < REPEATED
+
+
+def _reports(made: Sequence[Visit]) -> Sequence[Turn]:
+    return made[0].attempt.reports if made[0].attempt else ()
+
+
 def _claimed(
-    conduct: Conduct, delivery: Delivery, rec: Record, now: int, found: Look, machine: Machine | None = None
+    conduct: Conduct,
+    delivery: Delivery,
+    rec: Record,
+    now: int,
+    found: Look,
+    machine: Machine | None = None,
+    *,
+    wary: bool = False,
 ) -> Visit:
     """What a look that claimed goes on with."""
     if found.what != "claimed":
         return Visit(found.what, beside=(found.message,) if found.what == "beside" else ())
     attempt = Attempt(conduct, delivery, rec, now, machine)
-    attempt.proceed(claimed=True)
-    return Visit(found.what, attempt, tuple(attempt.beside))
+    attempt.proceed(claimed=True, wary=wary)
+    return Visit(found.what, attempt, tuple(attempt.beside), wary=wary)
 
 
 def _spawn(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, visit: Visit) -> Effects:
     for message in visit.beside:
-        yield Spawn(run_beside(conduct, delivery, message, owner, desk))
+        yield Spawn(run_beside(conduct, delivery, message, owner, desk.copy()))
     if visit.attempt is None:
         return
     if visit.attempt.under_way:
-        yield Spawn(run(conduct, delivery, desk.version, desk.rec, desk.now, visit.attempt.machine))
+        yield Spawn(run(conduct, delivery, desk.copy(), visit.attempt, wary=visit.wary))
     else:
         yield Keep(desk.version, desk.rec, visit.attempt.machine)
 
@@ -398,33 +454,36 @@ def _next_look(desk: Desk, delivery: Delivery) -> int:
 # ---- the turns under a lease -----------------------------------------------------------------------------------------
 
 
-def run(conduct: Conduct, delivery: Delivery, version: str, rec: Record, now: int, machine: Machine | None) -> Effects:
-    """The turns of one conversation, as long as this worker owns its lease."""
-    desk = Desk(now, version, rec)
+def run(conduct: Conduct, delivery: Delivery, desk: Desk, attempt: Attempt, *, wary: bool) -> Effects:
+    """The turns of one conversation, from where an attempt left them, as long as this worker owns its lease.
+
+    `wary`: others may have died of it, so each claim is on record before it is used.
+    """
     try:
-        yield from _run(conduct, delivery, desk, machine)
+        yield from _run(conduct, delivery, desk, attempt, wary)
     except UnknownFormat:  # a newer worker has taken over
         return
 
 
-def _run(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine | None) -> Effects:
-    while desk.rec.turn:
+def _run(conduct: Conduct, delivery: Delivery, desk: Desk, attempt: Attempt, wary: bool) -> Effects:
+    while attempt.under_way:
         lease = Lease(desk.rec.owner, len(desk.rec.journal))
-        line, says = None, None
-        if machine is None:
+        machine, line, says = attempt.machine, None, None
+        if desk.rec.turn and machine is None:
             machine = Attempt(conduct, delivery, desk.rec.copy(), desk.now).machine
-        if machine is not None and isinstance(machine.want, Step):
-            line = yield from _step(conduct, delivery, desk, machine, machine.want, lease)
-        elif machine is not None:
-            says = yield from _hooks(conduct, delivery, desk, machine, lease)
-        if machine is not None and line is None and says is None and not lease.dropped(desk.rec):
+        if desk.rec.turn and machine is not None:
+            if isinstance(machine.want, Step):
+                line = yield from _step(conduct, delivery, desk, machine, machine.want, lease)
+            else:
+                says = yield from _hooks(conduct, delivery, desk, machine, lease)
+            if line is None and says is None and not lease.dropped(desk.rec):
+                return
+        next_one = yield from _go_on(conduct, delivery, desk, lease, machine, line, says, wary)
+        if next_one is None:
             return
-        attempt = yield from _go_on(conduct, delivery, desk, lease, machine, line, says)
-        if attempt is None:
-            return
-        machine = attempt.machine
+        attempt = next_one
         yield from _announce(conduct, delivery, desk, lease, attempt)
-    yield Keep(desk.version, desk.rec, machine)
+    yield Keep(desk.version, desk.rec, attempt.machine)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -460,6 +519,7 @@ def _go_on(
     machine: Machine | None,
     line: str | None,
     says: Sequence[Any] | None,
+    wary: bool,
 ) -> Effects:
     """Write a step's result, or the end that hooks gave a turn, and all that follows from it. Gives the attempt, or None."""
     made: list[Attempt] = []
@@ -479,7 +539,7 @@ def _go_on(
                 attempt.absorb(line)
             elif says is not None:
                 attempt.end(says)
-        attempt.proceed()
+        attempt.proceed(wary=wary)
         return True
 
     written = yield from desk.update(change, turns=lambda: made[0].reports)
@@ -490,7 +550,7 @@ def _announce(conduct: Conduct, delivery: Delivery, desk: Desk, lease: Lease, at
     for turn in attempt.reports:
         yield from _tell_here(desk, turn.message.id)
     for message in attempt.beside:
-        yield Spawn(run_beside(conduct, delivery, message, lease.owner.split(":")[0], desk))
+        yield Spawn(run_beside(conduct, delivery, message, lease.owner.split(":")[0], desk.copy()))
 
 
 def _tell_here(desk: Desk, message: str) -> Effects:
@@ -704,7 +764,6 @@ def hooked(conduct: Conduct, name: str, says: Sequence[Any], done: Done) -> Sequ
 
 def run_beside(conduct: Conduct, delivery: Delivery, message: str, owner: str, desk: Desk) -> Effects:
     """A handler of one step, or the hooks before a message: beside the conversation, under its own claim."""
-    desk = Desk(desk.now, desk.version, desk.rec)
     seen = record.holds_beside(desk.rec, message, owner)
     if seen is None or seen.body is None:
         return
@@ -779,20 +838,25 @@ def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message
             record.admit(rec, now, held, arrival, conduct.voice)
         claims = may_claim and not delivery.worker.stopping
         found = record.claim(rec, now, rec.seen[held.id], claim.owner) if claims else Look("wait")
-        made[:] = [_claimed(conduct, delivery, rec, now, found)]
+        if found.what == "claimed" and not (held.claims == 1 and _is_new(rec, now, message)):
+            check_format(conduct.router.scripts, rec.dialog())
+            made[:] = [Visit("claimed")]
+        else:
+            made[:] = [_claimed(conduct, delivery, rec, now, found)]
         return True
 
     try:
         yield from _judge(desk, partial(verdict, True), made)
     except UnknownFormat:  # a dialog that only a newer worker knows
         yield from _judge(desk, partial(verdict, False), made)
+    yield from _go_on_warily(conduct, delivery, desk, claim.owner, made)
     yield from _spawn(conduct, delivery, desk, claim.owner, made[0])
     yield from _tell_here(desk, seen.id)
 
 
 def _judge(desk: Desk, verdict: Callable[[Record, int], bool], made: list[Visit]) -> Effects:
     """Nobody may look at this message again, so whoever judged it goes on with what came of it."""
-    yield from desk.update(verdict, turns=lambda: made[0].attempt.reports if made[0].attempt else ())
+    yield from desk.update(verdict, turns=lambda: _reports(made))
 
 
 def _handle(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message: Any, claim: Claim) -> Effects:

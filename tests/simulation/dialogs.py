@@ -118,9 +118,17 @@ def intruder2(e: Note) -> Dialog:  # no step any more
     return f"«S {e.id} {n}»"
 
 
-def poison(m: Note) -> Dialog:  # its step kills whoever runs it
-    yield do("poison")
-    return f"«S never {m.id}»"
+def poison(
+    m: Note,
+) -> Dialog:  # its step kills whoever runs it, or its own code does: at once, behind a step, or an ask
+    place = len(m.text) % 2 + 2 * (m.created % 2)
+    if place == 0:
+        yield do("poison")
+    elif place == 1:
+        yield do("a step before")
+    elif place == 2:
+        yield f"«Qp {m.id}»"
+    raise KeyboardInterrupt
 
 
 def stubborn(m: Note) -> Dialog:  # tries again for ever

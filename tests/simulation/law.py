@@ -49,7 +49,9 @@ class Law:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.arrived: dict[str, int] = {}  # messages, and when their first push came to a worker
         self.accepted: dict[str, int] = {}  # messages on record, and since when
+        self.left: set[str] = set()  # messages by which the user left
         self.bound: dict[str, str] = {}
         self.carried: set[str] = set()  # messages whose bound reply went to a push that WeChat still listened to
         self.shown: dict[str, list[int]] = {}  # of a question: when a reply that holds it was bound
@@ -66,7 +68,7 @@ class Law:
         self.recorded: set[str] = set()
         self.entered: Counter[tuple[str, str]] = Counter()
         self.cancelled: set[str] = set()
-        self.stuck = self.writes = 0
+        self.stuck = self.deaths = self.writes = 0
 
     @property
     def rolled(self) -> bool:
@@ -120,6 +122,11 @@ class Law:
             return effect.args[0].reply, None
         return None, None
 
+    def died(self) -> None:
+        """A dialog's own code has ended its worker. Only the first to whom a message comes is not charged."""
+        self.deaths += self.world.rec.work()
+        self.unless_rolled(self.deaths <= POISON + 1, "P9 a dialog that kills one worker after the other")
+
     # ---- steps ------------------------------------------------------------------------------------------------------
 
     def begins(self, work: Work, effect: turn.Do) -> int:
@@ -139,6 +146,8 @@ class Law:
         """Whoever holds the lease begins the very step that the record stands at (I10, P4)."""
         rec, world = self.world.rec, self.world
         ours = rec.owner.startswith(f"w{work.host.number}.")
+        if any(world.now - self.accepted[id] < record.LEASE + LATE for id in self.left):
+            return  # whoever ran the turn of a user who left has not heard of it
         aside = effect.step.name in HANDLERS
         others = rec.owner and not ours and rec.until > world.now + LATE and not aside
         self.unless_rolled(not others, "P2 a step begins under another's lease:", effect.step.name, rec.owner)
@@ -195,6 +204,8 @@ class Law:
             if was is None:
                 self.unless_rolled(seen.id not in self.accepted, "P1 accepted twice:", seen.id)
                 self.accepted.setdefault(seen.id, self.world.now)
+            if was is None and self.world.typed[int(seen.id[1:])].message.event == "unsubscribe":
+                self.left.add(seen.id)
             state = was.state if was else ""
             legal = seen.state == state or seen.state in BECOMES[state]
             self.must(legal, "P1 taken again:", seen.id, state, seen.state)
@@ -244,7 +255,7 @@ class Law:
         stay = [id for id in waiting if _state(after, id) in ("queued", "checking")]
         turned = {over.message.id for over in effect.turns}
         over = after.cancelled or not after.owner  # ended from outside: what waited is told so, whatever is checked
-        gone = any(seen.reply == "" and seen.state != "queued" for seen in _new(before, after))  # the user left
+        gone = any(seen.id in self.left for seen in _new(before, after))
         self.took.update(id for id in waiting if gone and id not in stay)  # nobody is left to be told
         left = [
             id
@@ -321,9 +332,7 @@ class Law:
                 continue
             message = item.held[0] if item.held else ""
             sent = message and message in self.bound
-            gone = item.until <= self.world.now or any(
-                s.state != "queued" and s.reply == "" for s in _new(before, after)
-            )
+            gone = item.until <= self.world.now or any(s.id in self.left for s in _new(before, after))
             self.must(sent or gone, "P6 lost:", item)
             if gone:
                 self.exempt.update(tokens)
@@ -351,6 +360,9 @@ class Law:
         if over.outcome == "quarantined":
             beside = _state(before, message) in ("aside", "checking")
             self.must(rolled or beside or self.stuck >= POISON, "P9 quarantined too early:", message)
+            innocent = not over.message.text.startswith(("p", "k")) and over.dialog not in ("poison", "stubborn")
+            broke = self.world.killed and self.world.kills  # by chance, perhaps of no message's
+            self.must(rolled or beside or broke or self.world.pauses or not innocent, "P9 charged to another:", over)
         else:
             self.unless_rolled(
                 message not in self.cancelled or over.outcome == "cancelled", "goes on although cancelled:", message
@@ -388,12 +400,12 @@ class Law:
                 self.cancelled.add(before.turn.removesuffix("t"))
         if after.owner and after.owner.split(":")[0] != before.owner.split(":")[0]:
             self.stuck += 1
-        if before.owner and not after.owner and after.turn:  # handed over: that claim did not fail
+        if before.owner and not after.owner and (after.turn or after.next()):  # handed over: that claim did not fail
             self.stuck = max(0, self.stuck - 1)
             return
         left = any(_state(after, seen.id) != "queued" for seen in before.queue())
         if _grown(before, after) or after.turn != before.turn or left:
-            self.stuck = 0
+            self.stuck = self.deaths = 0
         self.must(self.rolled or self.stuck <= POISON + 3, "P9 a crash loop that nobody ends")
 
     def vanished(self, why: str, rec: Record) -> None:
@@ -473,14 +485,17 @@ class Law:
         ids = {t.message.text: t.message.id for t in self.world.typed if texts[t.message.text] == 1}
         for token in self.said:
             for question, text in ANSWER.findall(token):
-                at = self.accepted.get(ids.get(text, ""))
-                if at is None or self.queues(question) or f"«{question}»" not in self.said:  # a hook kept it back
+                id = ids.get(text, "")
+                if (
+                    id not in self.accepted or self.queues(question) or f"«{question}»" not in self.said
+                ):  # a hook kept it back
                     continue
                 shown = self.shown.get(question, [])
                 waits = re.search(r"~(\d+)", question)
                 limit = int(waits[1]) * 1_000 if waits else 60_000
-                fits = any(time - LATE <= at <= time + limit + LATE for time in shown)
-                self.must(fits, "answered before it was shown, or too late:", token, shown, at)
+                first, last = self.arrived[id] - limit - LATE, self.accepted[id] + LATE
+                fits = any(first <= time <= last for time in shown)  # a look may take long to be on record
+                self.must(fits, "answered before it was shown, or too late:", token, shown, first, last)
 
     def queues(self, question: str) -> bool:
         """Whether it is of a program that takes what was typed before its question was shown."""

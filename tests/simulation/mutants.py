@@ -58,6 +58,36 @@ MUTANTS: list[Mutant] = [
         "record",
         [
             (
+                "the lease of whoever goes on with another message is named after it",
+                '    name_turn(rec, waits.id + ("m" if before[:-1].endswith(":" + waits.id) else "n"))\n',
+                "",
+            ),
+            (
+                "the lease has another name before a time-out's turn than behind it",
+                '("m" if before[:-1].endswith(":" + waits.id) else "n")',
+                '"n"',
+            ),
+            (
+                "a question in doubt that is shown again has all its time",
+                "    held = [item]\n    if len(parts) > 1:",
+                "    held = [replace(item, asks=False)]\n    if len(parts) > 1:",
+            ),
+            (
+                "an answer in doubt says whether it ends in the question",
+                "held = [Unread(seen.id, parts[0], asks and last == 0, now + UNREAD, quote)]",
+                "held = [Unread(seen.id, parts[0], False, now + UNREAD, quote)]",
+            ),
+            (
+                "a question in doubt was shown: a refusal repeats it",
+                "any(item.asks and not item.held and not item.doubtful for item in rec.unread.values())",
+                "any(item.asks for item in rec.unread.values())",
+            ),
+            (
+                "a question in doubt that nobody fetched is not shown once more in the end",
+                "            if item.asks and not item.doubtful:",
+                "            if item.asks:",
+            ),
+            (
                 "a message that was forgotten is stale",
                 "if arrival.created <= rec.watermark:",
                 "if False:",
@@ -159,8 +189,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "doubt ends",
-                "if item.held and now - item.held[1] > DOUBT]:",
-                "if False]:",
+                "        elif item.held and now - item.held[1] > DOUBT:",
+                "        elif False:",
             ),
             (
                 "doubt is said",
@@ -334,13 +364,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a question that expired unread was shown then",
-                "        if item.asks:\n            show(rec, item.until)",
-                "        pass",
+                "            if item.asks and not item.doubtful:\n                show(rec, item.until)",
+                "            pass",
             ),
             (
                 "what nobody fetched in a day is gone",
-                "for item in [item for item in rec.unread.values() if item.until <= now]:",
-                "for item in []:",
+                "        if item.until <= now:\n            del rec.unread[item.number]",
+                "        if False:\n            del rec.unread[item.number]",
             ),
             (
                 "a datum is gone at its time",
@@ -423,6 +453,21 @@ MUTANTS: list[Mutant] = [
         "attempt",
         [
             (
+                "no two turns share a write where somebody may have died of one",
+                "                if wary and self.pause():\n                    return\n",
+                "",
+            ),
+            (
+                "a claim that was not used does not count",
+                "        record.give_back(self.rec)\n",
+                "        record.release(self.rec)\n",
+            ),
+            (
+                "a dialog that is quarantined runs no more",
+                "if not lines or self.rec.claims > POISON:",
+                "if not lines:",
+            ),
+            (
                 "a crash loop is quarantined",
                 "        elif self.rec.claims > POISON:\n            self.quarantine()",
                 "        elif False:\n            self.quarantine()",
@@ -454,8 +499,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a release keeps the lease while messages wait",
-                "            if not self.rec.turn:\n                if not self.next():\n                    break",
-                "            if not self.rec.turn:\n                break",
+                "                if not self.next():\n                    break",
+                "                break",
             ),
             (
                 "an old conversation is forgotten",
@@ -642,6 +687,56 @@ MUTANTS: list[Mutant] = [
     *_rows(
         "turn",
         [
+            (
+                "the claim of what somebody began is on record before it runs",
+                'found.what == "claimed" and not _is_new(rec, now, message):',
+                "False:",
+            ),
+            (
+                "the claim of what somebody was about to admit is on record before it runs",
+                "and not (held.claims == 1 and _is_new(rec, now, message)):",
+                "and False:",
+            ),
+            (
+                "the claim is on record first where another message comes next",
+                "return not rec.turn and waits is not None and waits.id == message.id and now",
+                "return now",
+            ),
+            (
+                "a message that was pushed before may have killed somebody",
+                " and now - message.created * 1000 < REPEATED",
+                "",
+            ),
+            (
+                "a claim goes on only while it is held",
+                "        if record.worker(rec) != owner:\n            return False\n        made[:] = [_claimed(",
+                "        made[:] = [_claimed(",
+            ),
+            (
+                "what is begun later begins from what stood there",
+                "yield Spawn(run(conduct, delivery, desk.copy(), visit.attempt, wary=visit.wary))",
+                "yield Spawn(run(conduct, delivery, desk, visit.attempt, wary=visit.wary))",
+            ),
+            (
+                "whoever others may have died of goes on as warily",
+                "        attempt.proceed(wary=wary)",
+                "        attempt.proceed()",
+            ),
+            (
+                "what only a newer worker can replay is not claimed",
+                "            check_format(conduct.router.scripts, rec.dialog())\n        else:\n            hot",
+                "            pass\n        else:\n            hot",
+            ),
+            (
+                "what only a newer worker can replay is not claimed after a check",
+                "            check_format(conduct.router.scripts, rec.dialog())\n            made",
+                "            made",
+            ),
+            (
+                "a push that is too late is logged",
+                '            yield Report(_unmet(conduct, delivery, desk, "too_late", [said]))\n',
+                "",
+            ),
             (
                 "a live dialog is of one record only",
                 "return machine if rec is self.rec else None",

@@ -247,6 +247,7 @@ class World:
 
     def deliver(self, push: Push) -> None:
         host = push.host
+        self.law.arrived.setdefault(push.typed.message.id, self.now)
         host.pushes.append(push)
         owner = f"w{host.number}.{self.rng.getrandbits(32):x}"
         work = turn.deliver(self.conducts[host.code - 1], push.delivery, owner, self.local(host), host.take())
@@ -404,6 +405,10 @@ class World:
                 work.ended(end.value)
                 if host.halting:
                     self.exit(host, host.gen)
+                return
+            except KeyboardInterrupt:  # the dialog's code has ended the process
+                self.law.died()
+                self.kill(host)
                 return
             came = CARRY[type(effect)](self, work, effect)
             if came is Ellipsis:
