@@ -58,6 +58,7 @@ class Law:
         self.screen: list[tuple[int, str, str]] = []
         self.said: dict[str, str] = {}  # tokens, and of which message's turn
         self.exempt: set[str] = set()
+        self.missed: list[str] = []  # replies that a push carried which was not WeChat's last, and that count as read
         self.repeated: set[str] = set()
         self.turns: Counter[tuple[str, str]] = Counter()
         self.took: set[str] = set()
@@ -228,7 +229,7 @@ class Law:
         for question in SHOWN.findall(text):
             self.shown.setdefault(question, []).append(self.world.now)
         if "[too_many]" in text and was is None:
-            works = after.leased(self.world.now - LATE) or self.world.stopped
+            works = after.leased(seen.at - LATE) or self.world.stopped
             self.must(works, "too many, and nobody is at work:", seen.id)
         if text == "[thinking]":
             mine = [item for item in after.readable() if item.message == seen.id and not item.doubtful]
@@ -445,6 +446,7 @@ class Law:
             id = typed.message.id
             if id in self.carried or typed.lost is not None:
                 self.exempts(self.bound.get(id, ""))
+                self.missed.append(self.bound.get(id, ""))
         self.everything_was_seen()
         self.nothing_was_swallowed()
         self.answers_met_their_questions()
@@ -471,7 +473,7 @@ class Law:
                 continue
             mine = [text for _, id, text in self.screen if id == message.id]
             took = message.id in self.took
-            everything = [*(text for _, _, text in self.screen), *self.exempt]
+            everything = [*(text for _, _, text in self.screen), *self.exempt, *self.missed]
             self.must(took or mine or message.id in self.accepted, "P7 swallowed:", message)
             told = any(word in text for text in mine for word in TOLD)
             elsewhere = any(f"[answering:{message.text}]" in text for text in everything)
