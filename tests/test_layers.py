@@ -23,7 +23,7 @@ LAYERS = {
     "core": "dialog prompts journal replay router record turn attempt",
     "protocol": "receive reply crypto texts",
     "meeting": "stores lint medium msg module user api",
-    "runtime": "runtime",
+    "runtime": "budget runtime",
     "bot": "bot",
     "web": "web testing cli.serve",
     "public": "wechat",

@@ -9,21 +9,30 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import anyio
 import pytest
 
-from wechat import Bot, Message, Reply, Text, TextMessage, WeChatError, ask, step
+from hostile import TOKEN, signed
+from wechat import Bot, ConfigurationError, Message, Reply, Text, TextMessage, WeChatError, ask, step
+from wechat.attempt import LAST_CHANCE
+from wechat.errors import StoreUnreachable
+from wechat.runtime import Patience
+from wechat.stores import Loaded, Patch, Written
+from wechat.stores.memory import MemoryStore
+from wechat.web import asgi
 
 
 def message(text: str, id: str = "1", openid: str = "oUser") -> TextMessage:
     return TextMessage(text=text, id=id, openid=openid, account="gh_1")
 
 
-def order_bot(store: str = "memory://") -> Bot:
-    bot = Bot("token", store=store)
+def order_bot(store: Any = "memory://") -> Bot:
+    bot = Bot("token", account="gh_1", store=store)
 
     @bot.text("order")
     def order(message: Message) -> Any:
@@ -306,3 +315,201 @@ def test_a_step_that_cancels_itself_has_failed() -> None:
         raise asyncio.CancelledError
 
     assert said(anyio.run(bot.deliver, message("x"))) == "抱歉，出错了，请稍后再试。"
+
+
+# ---- a store that is gone for a while -------------------------------------------------------------------------------
+
+
+class Flaky(MemoryStore):
+    """Loses so many acknowledgements, and is away until it is told to come back."""
+
+    def __init__(self, loses: int = 0) -> None:
+        super().__init__()
+        self.loses, self.away = loses, False
+        self.versions: list[str] = []
+
+    async def load(self, key: str) -> Loaded:
+        self.look()
+        return await super().load(key)
+
+    async def patch(self, key: str, version: str, patch: Patch) -> Written | Loaded:
+        self.versions.append(patch.version)
+        self.look()
+        came = await super().patch(key, version, patch)
+        if self.loses:
+            self.loses -= 1
+            raise StoreUnreachable("the answer was lost")
+        return came
+
+    def look(self) -> None:
+        if self.away:
+            raise StoreUnreachable("nobody is there")
+
+
+def impatient(bot: Bot, **seconds: float) -> Bot:
+    bot._runtime.patience = Patience(**{"pause": 0.001, **seconds})
+    return bot
+
+
+def test_a_patch_whose_answer_was_lost_is_made_again_and_was_made_once() -> None:
+    store = Flaky(loses=2)
+    bot = impatient(order_bot(store))
+    assert said(anyio.run(bot.deliver, message("order"))) == "what?"
+    assert len(store.versions) == 3
+    assert len(set(store.versions)) == 1
+
+
+def test_whoever_could_not_be_put_on_record_is_told_in_time_and_no_step_has_run(caplog: Any) -> None:
+    store, ran = Flaky(), list[Message]()
+    bot = impatient(Bot("token", account="gh_1", store=store), told=0.05)
+    store.away = True
+
+    @bot.default
+    def words(message: Message) -> str:
+        ran.append(message)
+        return "words"
+
+    async def talk() -> None:
+        with pytest.raises(StoreUnreachable, match=r"could not be used within 0\.05 s") as error:
+            await bot.deliver(message("x"))
+        assert str(error.value.__cause__) == "nobody is there"
+        assert bot._runtime.held == 0
+        assert ran == []
+        store.away = False  # nothing must be started anew
+        assert said(await bot.deliver(message("x"))) == "words"
+
+    anyio.run(talk)
+    assert caplog.text.count("asking again: nobody is there") == 1
+
+
+def test_a_step_whose_store_is_gone_when_it_ends_is_recorded_when_that_is_back_and_runs_once() -> None:
+    store, ran = Flaky(), list[str]()
+    bot = impatient(Bot("token", account="gh_1", store=store))
+
+    async def talk() -> str | None:
+        away = asyncio.Event()
+
+        def back() -> None:
+            store.away = False
+            away.set()
+
+        @bot.default
+        @step
+        async def slow(message: Message) -> str:
+            ran.append(message.id)
+            store.away = True
+            asyncio.get_running_loop().call_later(0.05, back)
+            return "words"
+
+        reply = await bot.deliver(message("x"))
+        assert away.is_set()
+        return said(reply)
+
+    assert anyio.run(talk) == "words"
+    assert ran == ["1"]
+
+
+def test_a_worker_that_goes_down_does_not_wait_for_a_store_that_is_gone() -> None:
+    store = Flaky()
+    bot = impatient(order_bot(store))
+
+    async def talk() -> None:
+        await bot.deliver(message("order"))
+        store.away = True
+        delivery = asyncio.create_task(bot.deliver(message("pears", "2")))
+        while len(store.versions) < 2:
+            await asyncio.sleep(0)
+        await bot.aclose()
+        with pytest.raises(StoreUnreachable):
+            await delivery
+
+    anyio.run(talk)
+
+
+# ---- how long a delivery is held ------------------------------------------------------------------------------------
+
+
+def held_bot(**settings: Any) -> tuple[Bot, threading.Event]:
+    bot, gate = Bot(**{"token": "token", "store": "memory://", **settings}), threading.Event()
+
+    @bot.default
+    def slow(message: Message) -> str:
+        gate.wait(30)
+        return "at last"
+
+    return bot, gate
+
+
+def test_a_server_with_one_thread_has_the_placeholder_after_a_moment_and_is_told_once_why(caplog: Any) -> None:
+    bot, gate = held_bot()
+    for number in range(2):
+        carried = bot.wait(bot.carry(message("x", f"{number}", f"o{number}"), patience=0.02))
+        assert said(carried.reply).startswith("正在思考")  # type: ignore[union-attr]
+        assert carried.sent is None  # it may be pushed again: no doubt
+    gate.set()
+    assert caplog.text.count("this server has one thread") == 1
+    assert said(bot.wait(bot.deliver(message("继续", "f", "o0")))).endswith("at last")  # type: ignore[union-attr]
+
+
+def test_a_delivery_is_held_for_the_next_push_or_told_at_once_as_the_bot_says() -> None:
+    held, placeholder = Bot("token"), Bot("token", slow="placeholder")
+    assert held._chance("gh_1", None)[0] is None
+    assert placeholder._chance("gh_1", None) == (LAST_CHANCE, None)
+    with pytest.raises(ConfigurationError, match='slow= must be "hold" or "placeholder"'):
+        Bot("token", slow="later")  # type: ignore[arg-type]
+
+
+def test_where_too_many_were_left_waiting_a_delivery_is_told_at_once() -> None:
+    bot, gate = held_bot()
+    impatient(bot, budget=0.001)
+
+    async def talk() -> int | None:
+        _, budget = bot._chance("gh_1", None)
+        assert budget is not None
+        for _ in range(20):
+            await budget.add()
+        waiting = asyncio.create_task(bot.deliver(message("x")))
+        while not (held := bot._runtime._open.get((bot.key("gh_1", "oUser"), "1"))) or held[0].delivery.chance is None:
+            await asyncio.sleep(0)
+        chance = held[0].delivery.chance
+        gate.set()
+        await waiting
+        return chance
+
+    assert anyio.run(talk) == LAST_CHANCE
+
+
+def test_a_client_that_hangs_up_is_noticed_and_its_turn_goes_on() -> None:
+    bot, gate = held_bot(token=TOKEN)
+    asked: list[int] = []
+    fields = {"ToUserName": "gh_1", "FromUserName": "oUser", "CreateTime": int(time.time()), "MsgType": "text"}
+    body = "".join(f"<{name}>{value}</{name}>" for name, value in {**fields, "Content": "x", "MsgId": 1}.items())
+
+    async def talk() -> str | None:
+        hung_up = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            asked.append(1)
+            if len(asked) == 1:
+                return {"type": "http.request", "body": f"<xml>{body}</xml>".encode()}
+            await hung_up.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(event: Any) -> None:
+            raise AssertionError("nobody is there")
+
+        given = urlencode(signed()).encode()
+        scope = {"type": "http", "method": "POST", "path": "/wechat", "query_string": given, "headers": []}
+        serving = asyncio.create_task(asgi.app(bot)(scope, receive, send))
+        while len(asked) < 2:
+            await asyncio.sleep(0)
+        assert bot._runtime.held == 1
+        hung_up.set()
+        await serving
+        assert bot._runtime.held == 0
+        gate.set()
+        while bot._runtime.jobs:
+            await asyncio.sleep(0)
+        return said(await bot.deliver(message("继续", "f")))
+
+    assert anyio.run(talk).endswith("at last")  # type: ignore[union-attr]

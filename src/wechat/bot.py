@@ -12,14 +12,15 @@ import zoneinfo
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias, TypeVar, overload
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 from typing_extensions import Self
 
 from . import lint, msg, receive, stores
 from . import module as of_2017
-from .attempt import Conduct, Turn
+from .attempt import LAST_CHANCE, Conduct, Turn
+from .budget import Budget
 from .crypto import Cipher
 from .errors import BadMessage, ConfigurationError, Reroute, StoreError, WeChatError
 from .medium import Medium
@@ -35,6 +36,8 @@ from .user import Change, User
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 Speaks: TypeAlias = "Texts | Callable[[Message], Texts]"
+#: what an answer that takes long does: WeChat pushes the message again, or the user is told at once and fetches it
+Slow: TypeAlias = Literal["hold", "placeholder"]
 
 #: the store of a bot that names none: a file in the working folder
 DEFAULT_STORE = "sqlite:///wechat-dialog.db"
@@ -62,6 +65,7 @@ class Settings:
     texts: Speaks = dataclasses.field(repr=False)
     timezone: dt.tzinfo
     log_text: bool
+    slow: Slow
 
 
 def _given(argument: str, value: Any, variable: str) -> tuple[Any, str]:
@@ -112,6 +116,13 @@ def _expire(value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise ConfigurationError(f"expire= must be a number of seconds above 0 (math.inf: for ever), not {value!r}")
     return value
+
+
+def _slow(value: Any) -> Slow:
+    if value not in ("hold", "placeholder"):
+        raise ConfigurationError(f'slow= must be "hold" or "placeholder", not {value!r}')
+    found: Slow = value
+    return found
 
 
 def _words(argument: str, words: Sequence[str]) -> tuple[str, ...]:
@@ -187,6 +198,7 @@ class Bot(Router):
         timezone: str = "Asia/Shanghai",
         plaintext: bool = False,
         log_text: bool = False,
+        slow: Slow = "hold",
     ) -> None:
         super().__init__()
         _apart(cancel=_words("cancel", cancel), back=_words("back", back), fetch=_words("fetch", fetch))
@@ -208,6 +220,7 @@ class Bot(Router):
             texts=_texts(texts),
             timezone=_timezone(timezone),
             log_text=log_text,
+            slow=_slow(slow),
         )
         self._key = "wechat-dialog:%(account)s:%(open_id)s"
         self._named_store = store is not None or "WECHAT_STORE" in os.environ
@@ -215,7 +228,8 @@ class Bot(Router):
         self._pieces = True
         self._home = Home()
         self._runtime = Runtime(_store(store), self._hooks, self._report)
-        self._delivered = False
+        self._budgets: dict[str, Budget] = {}
+        self._delivered = self._hurries = False
         self._told_account = False  # whether the store knows whose pushes come
 
     @classmethod
@@ -284,13 +298,17 @@ class Bot(Router):
             await carried.sent()
         return carried.reply
 
-    async def carry(self, message: Message) -> Carried:
-        """As `deliver`, for whoever knows when the reply was written: it counts as sent only then."""
+    async def carry(self, message: Message, *, patience: float | None = None) -> Carried:
+        """As `deliver`, for whoever knows when the reply was written: it counts as sent only then.
+
+        `patience`: so many seconds after its arrival the delivery takes what there is, for whoever answers it has one thread
+        only; None: it may be held.
+        """
         if self.settings.account and message.account != self.settings.account:
             raise BadMessage(f"a push to {message.account!r}, and this bot is {self.settings.account!r}")
-        return await self._home.call(self._carry(message))
+        return await self._home.call(self._carry(message, patience))
 
-    async def _carry(self, message: Message) -> Carried:
+    async def _carry(self, message: Message, patience: float | None) -> Carried:
         if not self._delivered:
             self._delivered = True
             if not self._named_store:
@@ -300,13 +318,31 @@ class Bot(Router):
             self._told_account = True
             self._runtime.spawn(self._keep_account(message.account))
         key = self.key(message.account, message.openid)
-        said, delivery = await self._runtime.deliver(conduct, key, message)
+        chance, budget = self._chance(message.account, patience)
+        said, delivery = await self._runtime.deliver(conduct, key, message, chance=chance, budget=budget)
         if said is None:  # nothing of its own: WeChat asks again, or has hung up
             said = conduct.voice.sentence("thinking")
         reply = None if said == "" else decode(said)
         if not delivery.doubt:
             return Carried(reply)
         return Carried(reply, lambda: self._home.call(self._runtime.sent(key, delivery)))
+
+    def _chance(self, account: str, patience: float | None) -> tuple[int | None, Budget | None]:
+        """When a delivery takes what there is (ms), and else what says whether it may be held."""
+        if patience is not None:
+            if not self._hurries:
+                self._hurries = True
+                _log.warning(
+                    "this server has one thread, so slow answers are fetched with a second message after %.0f s: "
+                    "give it threads (gunicorn --threads 8), or use an ASGI server",
+                    patience,
+                )
+            return int(patience * 1000), None
+        if self.settings.slow == "placeholder":
+            return LAST_CHANCE, None
+        if account not in self._budgets:
+            self._budgets[account] = Budget(self._runtime.store, account, self._runtime.now)
+        return None, self._budgets[account]
 
     def key(self, account: str, openid: str) -> str:
         """Under which everything of one user is kept."""

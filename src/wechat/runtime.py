@@ -5,6 +5,8 @@ Rule 1: one event loop for the life of the process: the one on which the first d
 Rule 2: nothing is opened (loop, thread, connection) before it is needed, and everything anew after a fork.
 Rule 3: time is the store's as last given, plus the local monotonic clock since.
 Rule 4: what is decided, is decided in the core; here it is only done.
+Rule 5: a store that does not answer is asked again, with the very same patch: a turn outlives its store's restart. Whoever
+        waits for a first answer is told in time that there is none.
 """
 
 from __future__ import annotations
@@ -18,15 +20,17 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import anyio.to_thread
 
 from . import record, turn
-from .attempt import Conduct, Delivery, Turn, Worker
+from .attempt import ANSWER_BY, LAST_CHANCE, Conduct, Delivery, Turn, Worker
+from .budget import Budget
 from .dialog import Step, innermost, running
-from .errors import WeChatError
+from .errors import StoreUnreachable, WeChatError
 from .stores import Patch, Store, wall_clock
 
 T = TypeVar("T")
@@ -38,6 +42,18 @@ HOT = 1_000
 GRACE = 10.0
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited for what, in seconds."""
+
+    told: float = LAST_CHANCE / 1000  #: after its arrival a delivery that could not be put on record is told so
+    held: float = turn.GIVE_UP / 1000 + 0.3  #: then WeChat has hung up, whatever the store does
+    turn: float = 60.0  #: a turn under way waits for a store that does not answer
+    outside: float = 3.0  #: and whoever changes a record from outside
+    pause: float = 0.1  #: before a store is asked again; then twice as long each time, up to a second
+    budget: float = 1.0  #: after its arrival it is looked up whether a delivery may be left waiting
+
+
 class _WhileReplaying(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         dialog = running.get()
@@ -46,6 +62,7 @@ class _WhileReplaying(logging.Filter):
 
 #: for dialogs: silent while one is replayed, so that a line stands in the log once
 log = logging.getLogger("wechat.dialog")
+_log = logging.getLogger("wechat")
 log.addFilter(_WhileReplaying())
 
 
@@ -67,22 +84,24 @@ class Home:
         with self._lock:
             if not self.alive():
                 self._settle(here)
-        if self._loop is here:
+            home = self._loop
+        assert home is not None
+        if home is here:
             return await work
-        assert self._loop is not None
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, home))
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` there, from synchronous code. Raises `WeChatError` on the loop itself, which would wait for itself."""
         with self._lock:
             if not self.alive():
                 self._open_portal()
-        assert self._loop is not None
+            home = self._loop
+        assert home is not None
         with contextlib.suppress(RuntimeError):
-            if asyncio.get_running_loop() is self._loop:
+            if asyncio.get_running_loop() is home:
                 work.close()
                 raise WeChatError("bot.wait() is for synchronous code: here, await it")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(work, home).result()
 
     def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self._pid = loop, os.getpid()
@@ -106,9 +125,10 @@ class Runtime:
         report: Callable[[Turn], None],
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        patience: Patience = Patience(),
     ) -> None:
         self.store, self.hooks, self.report = store, hooks, report
-        self.monotonic = monotonic
+        self.monotonic, self.patience = monotonic, patience
         self._ahead = self._at_most = wall_clock() - int(monotonic() * 1000)
         self._hot: OrderedDict[str, turn.Keep] = OrderedDict()
         self._open: dict[tuple[str, str], list[Held]] = {}
@@ -129,23 +149,48 @@ class Runtime:
         """The store has told its time, to whoever asked at that moment of the local clock."""
         self._ahead, self._at_most = now - int(self.monotonic() * 1000), now - int(asked * 1000)
 
-    async def deliver(self, conduct: Conduct, key: str, message: Any) -> tuple[Any, Delivery]:
-        """The reply that this delivery of `message` carries, encoded; None where it has none of its own (too late, superseded)."""
-        self._after_fork()
+    @property
+    def held(self) -> int:
+        """How many deliveries wait for an answer."""
+        return sum(map(len, self._open.values()))
+
+    async def deliver(
+        self, conduct: Conduct, key: str, message: Any, *, chance: int | None = None, budget: Budget | None = None
+    ) -> tuple[Any, Delivery]:
+        """The reply that this delivery of `message` carries, encoded; None where it has none of its own (too late, superseded).
+
+        `chance`: so long after its arrival it takes what there is (ms); None: not before WeChat's last push, as long as the
+        `budget` lasts. Raises `StoreUnreachable` where it could not be put on record in time.
+        """
+        self.after_fork()
         mark, came = secrets.token_urlsafe(3)[: record.MARK], self.monotonic()
         delivery = Delivery(
-            message, self.now(), mark, worker=self.worker, age=lambda: int((self.monotonic() - came) * 1000)
+            message,
+            self.now(),
+            mark,
+            chance=chance,
+            worker=self.worker,
+            age=lambda: int((self.monotonic() - came) * 1000),
         )
         held = Held(delivery, asyncio.get_running_loop().create_future())
         waiting = self._open.setdefault((key, message.id), [])
         waiting.append(held)
         owner = secrets.token_urlsafe(6)
         work = turn.deliver(conduct, held.delivery, owner, self.now(), self._hot.pop(key, None))
-        task = self._spawn(Drive(self, key).run(work))
+        drive = Drive(self, key, self.patience.turn)
+        task = self._spawn(drive.run(work))
+        timers = self._account_for(delivery, budget) if budget else []
         try:  # whoever hangs up ends this wait, and not the turn
-            await asyncio.wait({task, held.said}, return_when=asyncio.FIRST_COMPLETED)
-            said = held.said.result() if held.said.done() else task.result()
+            done = await self._first(task, held.said, self.patience.told)
+            if not done and not drive.reached:
+                task.cancel()  # its sender is told that it was not taken
+                within = f"{self.store!r} could not be used within {self.patience.told} s"
+                raise StoreUnreachable(within) from drive.trouble
+            done = done or await self._first(task, held.said, self.patience.held - self.patience.told)
+            said = held.said.result() if held.said.done() else task.result() if task.done() else None
         finally:  # from now on nobody listens
+            for timer in timers:
+                timer.cancel()
             held.delivery.open = False
             if not task.done():
                 task.add_done_callback(_complain)
@@ -154,14 +199,36 @@ class Runtime:
                 self._open.pop((key, message.id), None)
         return said, delivery
 
+    async def _first(self, task: asyncio.Task[Any], said: asyncio.Future[Any], seconds: float) -> bool:
+        """Whether one of the two came to its end by then."""
+        done, _ = await asyncio.wait({task, said}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
+
+    def _account_for(self, delivery: Delivery, budget: Budget) -> list[asyncio.TimerHandle]:
+        """A delivery may be left waiting while the budget lasts; one that was, counts."""
+
+        def count() -> None:
+            if delivery.open:
+                self.spawn(budget.add())
+
+        async def judge() -> None:
+            if await budget.spent():
+                delivery.chance = LAST_CHANCE
+
+        loop = asyncio.get_running_loop()
+        return [
+            loop.call_later(self.patience.budget, lambda: self.spawn(judge())),
+            loop.call_later(ANSWER_BY / 1000, count),
+        ]
+
     async def sent(self, key: str, delivery: Delivery) -> None:
         """The response to a delivery was written."""
-        await Drive(self, key).run(turn.sent(delivery, self.now(), self._hot.pop(key, None)))
+        await Drive(self, key, self.patience.outside).run(turn.sent(delivery, self.now(), self._hot.pop(key, None)))
 
     async def outside(self, key: str, change: Callable[[record.Record, int], bool]) -> None:
         """Change a record from outside of any turn."""
-        self._after_fork()
-        await Drive(self, key).run(turn.outside(change))
+        self.after_fork()
+        await Drive(self, key, self.patience.outside).run(turn.outside(change))
 
     async def erase(self, key: str) -> None:
         self._hot.pop(key, None)
@@ -198,8 +265,10 @@ class Runtime:
             if not done:
                 for job in self._halting():
                     job.halt()
-        await self.store.close()
-        self.worker = Worker()  # a later delivery is a new beginning
+        try:
+            await self.store.close()
+        finally:
+            self.worker = Worker()  # a later delivery is a new beginning
 
     def _halting(self) -> list[Job]:
         return [job for job in self.jobs if job.halts and not job.halted]
@@ -211,6 +280,7 @@ class Runtime:
         job.task.add_done_callback(lambda _: self.jobs.discard(job))
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        self.after_fork()
         self._spawn(work).add_done_callback(_complain)
 
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -219,7 +289,8 @@ class Runtime:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
+        """What another process held is not ours."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._hot.clear()
@@ -238,14 +309,16 @@ class Held:
 
 def _complain(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and task.exception() is not None:
-        logging.getLogger("wechat").error("a turn broke off", exc_info=task.exception())
+        _log.error("a turn broke off", exc_info=task.exception())
 
 
 class Drive:
     """One generator of effects, driven to its end."""
 
-    def __init__(self, runtime: Runtime, key: str) -> None:
-        self._runtime, self._key = runtime, key
+    def __init__(self, runtime: Runtime, key: str, patience: float) -> None:
+        self._runtime, self._key, self._patience = runtime, key, patience
+        self.reached = False  # whether anything of it is on record, or was there already
+        self.trouble: StoreUnreachable | None = None  # what the store said last, if it cannot be used
         self._jobs: list[Job] = []  # the last is waited for; a hook may be asked while a step runs
 
     async def run(self, work: turn.Effects) -> Any:
@@ -262,25 +335,42 @@ class Drive:
                 self._runtime.orphan(job)
 
     async def load(self, effect: turn.Load) -> turn.Loaded:
-        asked = self._runtime.monotonic()
-        loaded = await self._runtime.store.load(self._key)
+        asked, loaded = await self._ask(lambda: self._runtime.store.load(self._key))
         self._runtime.heard(loaded.now, asked)
         return loaded
+
+    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> tuple[float, T]:
+        """What the store answers, and when it was asked for that. Every operation may be made twice."""
+        monotonic, pause = self._runtime.monotonic, self._runtime.patience.pause
+        began = asked = monotonic()
+        while True:
+            try:
+                return asked, await ask()
+            except StoreUnreachable as error:
+                self.trouble = error
+                if self._runtime.worker.stopping or asked - began + pause > self._patience:
+                    raise
+                if asked == began:
+                    _log.warning("asking again: %s", error)
+            await asyncio.sleep(pause)
+            asked, pause = monotonic(), min(2 * pause, 1.0)
 
     async def write(self, effect: turn.Write) -> turn.Written | turn.Loaded:
         version = secrets.token_urlsafe(9)
         patch = Patch(version, effect.put, effect.drop, effect.expires, effect.wake)
-        asked = self._runtime.monotonic()
-        came = await self._runtime.store.patch(self._key, effect.version, patch)
+        asked, came = await self._ask(lambda: self._runtime.store.patch(self._key, effect.version, patch))
         self._runtime.heard(came.now, asked)
         if isinstance(came, turn.Loaded):
             return came
+        self.reached = True
         for over in effect.turns:
             self._runtime.report(over)
         return turn.Written(version, came.now)
 
     async def wait(self, effect: turn.Wait) -> None:
-        await self._runtime.store.wait(self._key, effect.until, effect.version)
+        self.reached = True
+        with contextlib.suppress(StoreUnreachable):  # a hint: the load that follows asks again
+            await self._runtime.store.wait(self._key, effect.until, effect.version)
 
     async def do(self, effect: turn.Do) -> Any:
         made: list[str] = []
@@ -322,7 +412,7 @@ class Drive:
         return turn.Busy(self._runtime.now())
 
     async def spawn(self, effect: turn.Spawn) -> None:
-        self._runtime.spawn(Drive(self._runtime, self._key).run(effect.work))
+        self._runtime.spawn(Drive(self._runtime, self._key, self._runtime.patience.turn).run(effect.work))
 
     async def answer(self, effect: turn.Answer) -> None:
         self._runtime.answer(self._key, effect.message, effect.say, effect.doubt)

@@ -403,8 +403,9 @@ def _go_on_warily(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, 
 
 def _is_new(rec: Record, now: int, message: Any) -> bool:
     """Whether this very message comes next, and nobody can have begun with it."""
-    waits = rec.next()
-    return not rec.turn and waits is not None and waits.id == message.id and now - message.created * 1000 < REPEATED
+    waits, age = rec.next(), now - message.created * 1000
+    repeated = REPEATED <= age < record.CANNED
+    return not rec.turn and waits is not None and waits.id == message.id and not repeated
 
 
 def _reports(made: Sequence[Visit]) -> Sequence[Turn]:

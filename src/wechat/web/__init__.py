@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 #: bytes of a body
 MOST = receive.MOST
+#: seconds that a server with one thread may spend on one delivery
+HURRY = 1.0
 
 _log = logging.getLogger("wechat.web")
 
@@ -42,6 +44,8 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    #: seconds after which whoever serves it needs its one thread for others; None: it may be held
+    patience: float | None = None
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,8 @@ class Answers(Protocol):
     @property
     def settings(self) -> Settings: ...
 
-    async def carry(self, message: receive.Message) -> Carried:
-        """What answers this delivery. From any event loop."""
+    async def carry(self, message: receive.Message, *, patience: float | None = None) -> Carried:
+        """What answers this delivery, after so many seconds at most. From any event loop."""
 
     def wait(self, work: Coroutine[Any, Any, T], /) -> T:
         """Run `work` from synchronous code, and give what it gives."""
@@ -177,7 +181,7 @@ async def _check(bot: Answers, request: Request) -> Response:
 async def _push(bot: Answers, request: Request) -> Response:
     body, cipher = _opened(bot.settings, request)
     message = receive.parse(body, bot.settings.timezone)
-    carried = await _carried(bot, message)
+    carried = await _carried(bot, message, request.patience)
     if carried.reply is None:
         return _success()
     response = _reply(carried.reply, message, cipher, receive.is_json(body))
@@ -237,10 +241,10 @@ def _open(cipher: crypto.Cipher, encrypted: str, given: Mapping[str, str]) -> by
 # ---- what goes back -------------------------------------------------------------------------------------------------
 
 
-async def _carried(bot: Answers, message: receive.Message) -> Carried:
+async def _carried(bot: Answers, message: receive.Message, patience: float | None) -> Carried:
     """The bot's reply; where it cannot give one, the apology (rule 3)."""
     try:
-        return await bot.carry(message)
+        return await bot.carry(message, patience=patience)
     except ProtocolError:
         raise
     except Exception as error:

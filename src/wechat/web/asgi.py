@@ -5,8 +5,9 @@ Nothing depends on lifespan events: a larger application need not pass them on.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,6 +16,9 @@ from . import MOST, Answers, Bots, Request, Response, not_found, paths, query, r
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+#: seconds; WeChat hangs up after five
+QUICK = 0.1
 
 _log = logging.getLogger("wechat.web")
 
@@ -33,9 +37,10 @@ class App:
         body = b"" if bot is None else await _body(receive)
         if body is None:  # the client is gone
             return
-        response = not_found() if bot is None else await respond(bot, _request(scope, body))
-        await _send(response, send)
-        await written(response)
+        response = not_found() if bot is None else await _unless_gone(respond(bot, _request(scope, body)), receive)
+        if response is not None:
+            await _send(response, send)
+            await written(response)
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -71,6 +76,27 @@ async def _body(receive: Receive) -> bytes | None:
             return None
         body, more = body + event.get("body", b""), event.get("more_body", False)
     return body[: MOST + 1]
+
+
+async def _unless_gone(work: Coroutine[Any, Any, Response], receive: Receive) -> Response | None:
+    """What `work` gives; None where the client hangs up first. Most answers are there before it pays to look."""
+    answer = asyncio.ensure_future(work)
+    gone: asyncio.Future[Any] | None = None
+    try:
+        await asyncio.wait({answer}, timeout=QUICK)
+        if not answer.done():
+            gone = asyncio.ensure_future(_hung_up(receive))
+            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return answer.result() if answer.done() else None
+    finally:
+        for task in (answer, gone):
+            if task is not None and not task.done():
+                task.cancel()
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _request(scope: Scope, body: bytes) -> Request:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from flask import Response, request
 
 from . import METHODS, Answers, Request, drawn, query, respond, written
+from .wsgi import patience
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class View:
     def __call__(self) -> Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         given = query(request.query_string.decode("latin-1"))
-        came = Request(request.method, given, headers, drawn(request.stream.read))
+        came = Request(request.method, given, headers, drawn(request.stream.read), patience(request.environ))
         response = self.bot.wait(respond(self.bot, came))
         made = Response(response.body, response.status, response.headers)
         if response.sent is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from . import MOST, Answers, Bots, Request, Response, drawn, not_found, paths, query, respond, written
+from . import HURRY, MOST, Answers, Bots, Request, Response, drawn, not_found, paths, query, respond, written
 
 # as in `wsgiref.types`, which is there from 3.11 on
 Environ: TypeAlias = dict[str, Any]
@@ -43,7 +43,13 @@ class _Body(list[bytes]):
 def _request(environ: Environ) -> Request:
     headers = {name[5:].lower().replace("_", "-"): environ[name] for name in environ if name.startswith("HTTP_")}
     body = drawn(environ["wsgi.input"].read, _length(environ))
-    return Request(environ["REQUEST_METHOD"], query(environ.get("QUERY_STRING", "")), headers, body)
+    given = query(environ.get("QUERY_STRING", ""))
+    return Request(environ["REQUEST_METHOD"], given, headers, body, patience(environ))
+
+
+def patience(environ: Mapping[str, Any]) -> float | None:
+    """How long one delivery may be held: where it holds the only thread, others wait behind it (PEP 3333)."""
+    return None if environ.get("wsgi.multithread", True) else HURRY
 
 
 def _length(environ: Environ) -> int:
