@@ -25,6 +25,7 @@ from werkzeug.test import EnvironBuilder
 from wechat import crypto, receive, reply
 from wechat.bot import Carried
 from wechat.errors import BadMessage, StoreUnreachable
+from wechat.runtime import Health
 from wechat.texts import CHINESE, ENGLISH, Texts
 from wechat.web import METHODS, MOST, Answers, Request, Response, asgi, drawn, query, respond, wsgi
 from wechat.web.flask import view
@@ -65,6 +66,9 @@ class Parrot:
 
     def wait(self, work: Coroutine[Any, Any, T], /) -> T:
         return asyncio.run(work)
+
+    async def health(self) -> Health:
+        return Health(True, 0.0, 0)
 
     async def aclose(self) -> None:
         self.closed += 1
@@ -526,6 +530,8 @@ class Socket:
         self.events, self.sent = list(events), list[Any]()
 
     async def receive(self) -> dict[str, Any]:
+        if not self.events:  # the client listens
+            await asyncio.Event().wait()
         return self.events.pop(0)
 
     async def send(self, event: Any) -> None:
@@ -545,6 +551,57 @@ def piece(body: bytes, more: bool = True) -> dict[str, Any]:
 def test_a_body_in_pieces_is_put_together() -> None:
     sent = Socket(piece(xml()[:100]), piece(b""), piece(xml()[100:], more=False)).run(Parrot())
     assert [event.get("status") for event in sent] == [200, None]
+
+
+def test_a_push_that_wechat_gave_up_before_it_was_read_is_not_taken() -> None:
+    """It came to a worker that stood still; its user was told, or another push of it was taken."""
+    bot = Parrot()
+    assert Socket(piece(xml(), more=False), {"type": "http.disconnect"}).run(bot) == []
+    assert bot.heard == []
+
+
+def test_a_young_push_is_taken_though_its_client_is_gone() -> None:
+    """It will be pushed again, and is better answered then."""
+    bot = Parrot()
+    young = xml().replace(b"1700000000</C", f"{int(time.time())}</C".encode())
+    Socket(piece(young, more=False), {"type": "http.disconnect"}).run(bot)
+    assert [message.id for message in bot.heard] == ["1"]
+
+
+HEALTH = {"store": "ok", "lag_ms": 12, "held": 3}
+
+
+@dataclass
+class Watched(Parrot):
+    """A bot whose store may be gone."""
+
+    store: bool = True
+
+    async def health(self) -> Health:
+        return Health(self.store, 0.0123, 3)
+
+
+@pytest.mark.parametrize(("store", "status", "told"), [(True, 200, "ok"), (False, 503, "unreachable")])
+def test_whoever_watches_is_told_how_a_worker_is_where_the_operator_wants_it(
+    store: bool, status: int, told: str
+) -> None:
+    bots = {"first": Watched(store=store), "second": Watched()}
+    expected = {"/wechat/first": {**HEALTH, "store": told}, "/wechat/second": HEALTH}
+
+    async def over_asgi() -> list[Any]:
+        socket = Socket(piece(b"", more=False))
+        scope = {"type": "http", "method": "GET", "path": "/healthz", "headers": [], "query_string": b""}
+        await asgi.app(bots, health="/healthz")(scope, socket.receive, socket.send)
+        return socket.sent
+
+    start, body = asyncio.run(over_asgi())
+    assert (start["status"], json.loads(body["body"])) == (status, expected)
+    statuses: list[str] = []
+    served = wsgi.app(bots, health="/healthz")(
+        {"PATH_INFO": "/healthz", "REQUEST_METHOD": "GET"}, lambda line, headers: statuses.append(line)
+    )
+    assert (statuses[0][:3], json.loads(b"".join(served))) == (str(status), expected)
+    assert Socket(piece(b"", more=False)).run(Watched(), path="/healthz")[0]["status"] == 404
 
 
 def test_of_a_huge_body_the_rest_is_never_received() -> None:

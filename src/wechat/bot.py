@@ -28,7 +28,7 @@ from .receive import Message
 from .record import Record, settle
 from .reply import TO_A_MESSAGE, TO_AN_EVENT, Reply, Say, decode
 from .router import Route, Router, normal
-from .runtime import Home, Runtime
+from .runtime import Health, Home, Runtime
 from .stores import Patch, Store
 from .texts import CHINESE, Texts
 from .user import Change, User
@@ -437,6 +437,10 @@ class Bot(Router):
     def wait(self, work: Coroutine[Any, Any, T], /) -> T:
         """Do `work` on the bot's own event loop, from synchronous code. Gives what it gives, raises what it raises."""
         return self._home.wait(work)
+
+    async def health(self) -> Health:
+        """How this worker is: whether its store answers, how late its event loop is, how many deliveries wait."""
+        return await self._home.call(self._runtime.health())
 
     async def aclose(self) -> None:
         """Let turns under way come to their end, and close the store. A later delivery opens it again."""

@@ -24,13 +24,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import anyio
 import anyio.to_thread
 
 from . import record, turn
 from .attempt import ANSWER_BY, LAST_CHANCE, Conduct, Delivery, Turn, Worker
 from .budget import Budget
 from .dialog import Step, innermost, running
-from .errors import StoreUnreachable, WeChatError
+from .errors import StoreError, StoreUnreachable, WeChatError
 from .stores import Patch, Store, wall_clock
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ Hooks = Mapping[str, Sequence[Callable[..., Any]]]
 
 #: conversations whose dialog is kept alive between two messages
 HOT = 1_000
+_NAP = 0.01  #: seconds, to see how late one wakes
 #: seconds that what runs has to come to its end, when the worker goes down
 GRACE = 10.0
 
@@ -51,7 +53,17 @@ class Patience:
     turn: float = 60.0  #: a turn under way waits for a store that does not answer
     outside: float = 3.0  #: and whoever changes a record from outside
     pause: float = 0.1  #: before a store is asked again; then twice as long each time, up to a second
+    health: float = 2.0  #: whoever asks how the worker is waits for its store
     budget: float = 1.0  #: after its arrival it is looked up whether a delivery may be left waiting
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a worker is."""
+
+    store: bool  #: whether its store answers
+    lag: float  #: seconds that its event loop is behind
+    held: int  #: deliveries that wait for an answer
 
 
 class _WhileReplaying(logging.Filter):
@@ -153,6 +165,19 @@ class Runtime:
     def held(self) -> int:
         """How many deliveries wait for an answer."""
         return sum(map(len, self._open.values()))
+
+    async def health(self) -> Health:
+        """How this worker is: looked up now."""
+        began = self.monotonic()
+        await asyncio.sleep(_NAP)
+        lag = max(0.0, self.monotonic() - began - _NAP)
+        try:
+            with anyio.fail_after(self.patience.health):
+                await self.store.load("wechat-dialog:health")
+        except (StoreError, TimeoutError) as error:
+            _log.warning("the store does not answer: %s", error)
+            return Health(False, lag, self.held)
+        return Health(True, lag, self.held)
 
     async def deliver(
         self, conduct: Conduct, key: str, message: Any, *, chance: int | None = None, budget: Budget | None = None

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
@@ -30,6 +31,9 @@ T = TypeVar("T")
 
 #: bytes of a body
 MOST = receive.MOST
+#: a message so old (seconds) may come to a worker that stood still, when WeChat has hung up: its user was told, or another
+#: push of it was taken, so that it is to be taken no more
+GIVEN_UP = 4.0
 #: seconds that a server with one thread may spend on one delivery
 HURRY = 1.0
 
@@ -46,6 +50,8 @@ class Request:
     body: bytes = b""
     #: seconds after which whoever serves it needs its one thread for others; None: it may be held
     patience: float | None = None
+    #: comes back where the client still listens; where it hung up, whoever waits is cancelled. None: nobody can know
+    listened: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,22 @@ class Carried(Protocol):
         """To be called when the response was written; None: nobody wants to know."""
 
 
+class Health(Protocol):
+    """How a worker is."""
+
+    @property
+    def store(self) -> bool:
+        """Whether its store answers."""
+
+    @property
+    def lag(self) -> float:
+        """Seconds that its event loop is behind."""
+
+    @property
+    def held(self) -> int:
+        """Deliveries that wait for an answer."""
+
+
 @dataclass(frozen=True)
 class Apology:
     """What is said where the bot cannot say anything."""
@@ -111,6 +133,9 @@ class Answers(Protocol):
 
     def wait(self, work: Coroutine[Any, Any, T], /) -> T:
         """Run `work` from synchronous code, and give what it gives."""
+
+    async def health(self) -> Health:
+        """How this worker is."""
 
     async def aclose(self) -> None:
         """No delivery comes for now."""
@@ -140,6 +165,20 @@ def drawn(read: Callable[[int], bytes], length: int = MOST + 1) -> bytes:
     while left > 0 and (piece := read(left)):
         body, left = body + piece, left - len(piece)
     return body
+
+
+async def healthy(bots: Mapping[str, Answers]) -> Response:
+    """How this worker is, for whoever watches it, as JSON: 200, or 503 where a bot's store does not answer.
+
+    By path: ``store`` ("ok" or "unreachable"), ``lag_ms`` of the event loop, ``held`` deliveries. Nothing of what people wrote.
+    """
+    found = {path: await bot.health() for path, bot in bots.items()}
+    told = {
+        path: {"store": "ok" if each.store else "unreachable", "lag_ms": round(each.lag * 1000), "held": each.held}
+        for path, each in found.items()
+    }
+    status = 200 if all(each.store for each in found.values()) else 503
+    return _response(status, "application/json", json.dumps(told) + "\n")
 
 
 def not_found() -> Response:
@@ -181,6 +220,8 @@ async def _check(bot: Answers, request: Request) -> Response:
 async def _push(bot: Answers, request: Request) -> Response:
     body, cipher = _opened(bot.settings, request)
     message = receive.parse(body, bot.settings.timezone)
+    if request.listened is not None and time.time() - message.created >= GIVEN_UP:
+        await request.listened()
     carried = await _carried(bot, message, request.patience)
     if carried.reply is None:
         return _success()

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from . import MOST, Answers, Bots, Request, Response, not_found, paths, query, respond, written
+from . import MOST, Answers, Bots, Request, Response, healthy, not_found, paths, query, respond, written
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -19,6 +19,8 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 #: seconds; WeChat hangs up after five
 QUICK = 0.1
+#: seconds, and rounds of the event loop, within which a server tells that the client had hung up before
+MOMENT, ROUNDS = 0.02, 5
 
 _log = logging.getLogger("wechat.web")
 
@@ -28,16 +30,21 @@ class App:
     """An object, not a function: Starlette takes a function for an endpoint of its own kind."""
 
     bots: Mapping[str, Answers]
+    health: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await KINDS[scope["type"]](self, scope, receive, send)
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        bot = self.bots.get(scope["path"].removeprefix(scope.get("root_path", "")))
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if self.health is not None and path == self.health:
+            await _send(await healthy(self.bots), send)
+            return
+        bot = self.bots.get(path)
         body = b"" if bot is None else await _body(receive)
         if body is None:  # the client is gone
             return
-        response = not_found() if bot is None else await _unless_gone(respond(bot, _request(scope, body)), receive)
+        response = not_found() if bot is None else await _answer(bot, scope, body, receive)
         if response is not None:
             await _send(response, send)
             await written(response)
@@ -62,9 +69,12 @@ KINDS: Mapping[str, Callable[[App, Scope, Receive, Send], Awaitable[None]]] = {
 }
 
 
-def app(bot: Bots, /, *, path: str = "/wechat") -> App:
-    """An ASGI application that answers at exactly `path`; several bots, by name, at ``path/name``. Elsewhere: 404."""
-    return App(paths(bot, path))
+def app(bot: Bots, /, *, path: str = "/wechat", health: str | None = None) -> App:
+    """An ASGI application that answers at exactly `path`; several bots, by name, at ``path/name``. Elsewhere: 404.
+
+    At `health`, where that is given, it tells how the worker is (`healthy`): keep it from the public.
+    """
+    return App(paths(bot, path), health)
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -78,30 +88,56 @@ async def _body(receive: Receive) -> bytes | None:
     return body[: MOST + 1]
 
 
-async def _unless_gone(work: Coroutine[Any, Any, Response], receive: Receive) -> Response | None:
-    """What `work` gives; None where the client hangs up first. Most answers are there before it pays to look."""
-    answer = asyncio.ensure_future(work)
-    gone: asyncio.Future[Any] | None = None
+async def _answer(bot: Answers, scope: Scope, body: bytes, receive: Receive) -> Response | None:
+    """The response; None where the client hangs up first. Most are there before it pays to look."""
+    client = _Client(receive)
+    answer = asyncio.ensure_future(respond(bot, _request(scope, body, client)))
     try:
         await asyncio.wait({answer}, timeout=QUICK)
         if not answer.done():
-            gone = asyncio.ensure_future(_hung_up(receive))
-            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {answer, client.gone()}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         return answer.result() if answer.done() else None
     finally:
-        for task in (answer, gone):
-            if task is not None and not task.done():
-                task.cancel()
+        answer.cancel()
+        client.forget()
 
 
-async def _hung_up(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+class _Client:
+    """Whoever waits for the response, as far as the server tells."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._gone: asyncio.Future[None] | None = None
+
+    def gone(self) -> asyncio.Future[None]:
+        """Done when it has hung up."""
+        if self._gone is None:
+            self._gone = asyncio.ensure_future(self._hung_up())
+        return self._gone
+
+    async def listened(self) -> None:
+        """Comes back where it has not."""
+        gone = self.gone()
+        await asyncio.wait({gone}, timeout=MOMENT)
+        for _ in range(ROUNDS):  # where much has piled up, a moment may be less than one round of the event loop
+            await asyncio.sleep(0)
+        if gone.done():
+            await asyncio.get_running_loop().create_future()  # nobody is there: `_answer` cancels this
+
+    def forget(self) -> None:
+        if self._gone is not None:
+            self._gone.cancel()
+
+    async def _hung_up(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
 
-def _request(scope: Scope, body: bytes) -> Request:
+def _request(scope: Scope, body: bytes, client: _Client) -> Request:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    return Request(scope["method"], query(scope["query_string"].decode("latin-1")), headers, body)
+    given = query(scope["query_string"].decode("latin-1"))
+    return Request(scope["method"], given, headers, body, listened=client.listened)
 
 
 async def _send(response: Response, send: Send) -> None:

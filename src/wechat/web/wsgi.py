@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from . import HURRY, MOST, Answers, Bots, Request, Response, drawn, not_found, paths, query, respond, written
+from . import HURRY, MOST, Answers, Bots, Request, Response, drawn, healthy, not_found, paths, query, respond, written
 
 # as in `wsgiref.types`, which is there from 3.11 on
 Environ: TypeAlias = dict[str, Any]
@@ -14,13 +14,21 @@ StartResponse: TypeAlias = Callable[..., Any]
 App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-def app(bot: Bots, /, *, path: str = "/wechat") -> App:
-    """A WSGI application that answers at exactly `path`; several bots, by name, at ``path/name``. Elsewhere: 404."""
+def app(bot: Bots, /, *, path: str = "/wechat", health: str | None = None) -> App:
+    """A WSGI application that answers at exactly `path`; several bots, by name, at ``path/name``. Elsewhere: 404.
+
+    At `health`, where that is given, it tells how the worker is (`healthy`): keep it from the public.
+    """
     bots = paths(bot, path)
+    any_bot = next(iter(bots.values()))
 
     def serve(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        found = bots.get(_text(environ.get("PATH_INFO", "")))
-        response = not_found() if found is None else found.wait(respond(found, _request(environ)))
+        asked = _text(environ.get("PATH_INFO", ""))
+        found = bots.get(asked)
+        if found is not None:
+            response = found.wait(respond(found, _request(environ)))
+        else:
+            response = any_bot.wait(healthy(bots)) if asked == health else not_found()
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", list(response.headers.items()))
         if found is None or response.sent is None:
             return [response.body]
