@@ -1,7 +1,7 @@
 # Each target sets up what it needs, in .venv, and does that again only when pyproject.toml has changed.
 # Needed: make, and a Python >= 3.10 with venv. Another one than the first that fits: make PYTHON=python3.12 test
 
-.PHONY: help demo test check bench fuzz model sim mutants clean
+.PHONY: help demo test check bench fuzz model sim mutants chaos clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -17,6 +17,7 @@ help:
 	@echo 'make model   the stores against a model of them, a hundred thousand operations each (ARGS="--store redis --seed 1")'
 	@echo 'make sim     the turn protocol in worlds where everything breaks (ARGS="0 100000 --jobs 2", or "--trace 17")'
 	@echo 'make mutants each rule of the turn protocol, broken on purpose, must be noticed (ARGS="--only lease")'
+	@echo 'make chaos   real workers that are killed, on a real Redis and on SQLite (ARGS="--users 50 --store redis")'
 	@echo 'make clean   remove .venv and what tools left'
 
 demo: .venv/has-server
@@ -44,6 +45,9 @@ sim: .venv/has-test
 
 mutants: .venv/has-test
 	@cd tests && ../.venv/bin/python -m simulation.mutants $(ARGS)
+
+chaos: .venv/has-test
+	@cd tests && ../.venv/bin/python -m chaos $(ARGS)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from servers import free_port
 
-from .run import AOF as AOF
 from .run import scene
-from .wechat import FAULT, THINKING, Broken, User, WeChat
+from .wechat import FAULT, Broken, User, WeChat
 from .workers import HERE, Worker, running
 
 
@@ -23,14 +22,15 @@ async def long_step(kind: str, seconds: int, killed_after: float) -> list[str]:
     """A step that takes so long, whose worker is killed in the middle. Gives what the user saw."""
     with scene(kind) as (folder, environment, _), running(2, environment, folder / "log") as workers:
         await _ready(workers)
-        wechat, ledger = WeChat(lambda: [worker.port for worker in workers]), folder / "ledger"
+        serving, ledger = list(workers), folder / "ledger"
+        wechat = WeChat(lambda: [worker.port for worker in serving])
         seen = [await wechat.send("oA", "text", "想")]
         thinking = asyncio.create_task(wechat.send("oA", "text", str(seconds)))
         await asyncio.sleep(killed_after)
         begun = [line.split() for line in ledger.read_text().splitlines()]
         victim = next(worker for worker in workers if str(worker.process.pid) == begun[0][2])
+        serving.remove(victim)  # what stands before the workers sends nobody to a dead one
         victim.kill()
-        victim.again()
         seen.append(await thinking)
         for _ in range(20):
             if "想了" in "".join(seen):
@@ -53,19 +53,20 @@ async def click_while_choosing() -> list[str]:
         return seen
 
 
-async def store_down() -> tuple[str, float, str, str]:
-    """Redis is gone, and comes back. Gives what is said meanwhile, after how many seconds; what afterwards, and the ledger."""
+async def store_down() -> tuple[str, int, str, str]:
+    """Redis is gone, and comes back. Gives what is said meanwhile, to which push, what steps ran, and what is said afterwards."""
     with scene("redis") as (folder, environment, redis), running(1, environment, folder / "log") as workers:
         await _ready(workers)
         assert redis is not None
         wechat = WeChat(lambda: [workers[0].port])
         await wechat.send("oC", "text", "想")
         redis.end()
+        before = wechat.pushes
         apology = await wechat.send("oC", "text", "0")
-        took, ledger = wechat.longest, folder / "ledger"
+        pushes, ledger = wechat.pushes - before, folder / "ledger"
         meanwhile = ledger.read_text() if ledger.exists() else ""
         redis.begin()
-        return apology, took, meanwhile, await wechat.send("oC", "text", "0")
+        return apology, pushes, meanwhile, await wechat.send("oC", "text", "0")
 
 
 async def rolling_restart(kind: str, users: int, times: int) -> WeChat:
@@ -144,6 +145,3 @@ async def _answers(port: int) -> None:
             return
         await asyncio.sleep(0.05)
     raise RuntimeError("the server did not start")
-
-
-__all__ = ["THINKING", "click_while_choosing", "long_step", "one_thread", "rolling_restart", "store_down"]
