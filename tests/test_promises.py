@@ -712,6 +712,17 @@ def test_p6_a_late_answer_is_unread_until_it_is_fetched() -> None:
     assert chat.say("3") == "pears! 3"
 
 
+def test_p6_a_question_that_lay_unread_for_twenty_minutes_still_takes_its_answer() -> None:
+    """Its clock starts when it is shown, not when it was computed."""
+    chat = talking(order, expire=60)
+    chat.say("order")
+    late(chat)
+    chat.later(20 * 60)
+    assert chat.say("继续") == "回复“pears”：\npears! how many?"
+    chat.later(59)
+    assert chat.say("3") == "pears! 3"
+
+
 def test_p6_a_late_answer_follows_whatever_is_said_next() -> None:
     def final(message: Any) -> Any:
         return (yield work(message.text))
