@@ -797,6 +797,36 @@ def test_p6_the_question_of_an_answer_in_doubt_has_all_its_time_when_it_is_read_
     assert chat.say("a") == "two?"
 
 
+@pytest.mark.parametrize(("typed", "told"), [("4", NOT_TAKEN), ("picture", "文字"), ("click", None)])
+def test_p7_a_late_refusal_does_not_show_a_question_that_stands_no_more(typed: str, told: str | None) -> None:
+    """It would be taken for the one that stands now."""
+
+    def pointless(event: Any) -> Any:
+        return None
+        yield
+
+    bot = serving(order)
+    bot.click("click")(pointless)
+    chat = Chat(bot)
+    chat.world.durations["work"] = 3_000
+    chat.say("order")
+    pears = chat.world.push(chat.text("pears"))
+    chat.world.elapse(4_000 if typed == "picture" else 1_000)  # of the wrong kind, or too early
+    late = {
+        "4": lambda: chat.text("4"),
+        "picture": lambda: ImageMessage(url="http://x", media_id="m", **chat._common()),
+        "click": lambda: ClickEvent(event="click", key="click", **chat._common()),
+    }[typed]()
+    chat.world.push(late).delivery.open = False  # its client is gone
+    chat.world.elapse(3_000)
+    assert shown(pears.said) == "pears! how many?"
+    said = chat.say("3")
+    assert "how many?" not in said
+    assert said.startswith("pears! 3")
+    assert told in said if told else said == "pears! 3"
+    assert chat.record.unread == {}
+
+
 def test_p7_who_typed_before_a_question_that_is_in_doubt_is_told_at_once_with_the_question() -> None:
     chat = talking(order)
     chat.world.durations["work"] = 3_000

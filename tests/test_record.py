@@ -63,7 +63,15 @@ def records(draw: Any) -> Record:
     for number in draw(st.lists(st.integers(1, 9), max_size=3)):
         held = draw(st.none() | st.tuples(WORDS, TIMES))
         rec.unread[number] = Unread(
-            draw(WORDS), draw(WORDS), draw(st.booleans()), draw(TIMES), draw(WORDS), held, draw(st.booleans()), number
+            draw(WORDS),
+            draw(WORDS),
+            draw(st.booleans()),
+            draw(TIMES),
+            draw(WORDS),
+            held,
+            draw(st.booleans()),
+            draw(st.none() | WORDS),
+            number,
         )
     rec.unread = dict(sorted(rec.unread.items()))
     rec.cancelled = draw(st.booleans())

@@ -426,14 +426,14 @@ class Attempt:
     def meet_otherwise(self, seen: Seen, message: Any) -> None:
         """A message of a kind that the ask does not accept never enters the dialog."""
         if self.ask.otherwise is ...:
-            says = [self.voice.expects(self.ask), *self._question()]
+            says, repeats = [self.voice.expects(self.ask), *self._question()], len(self._question())
         else:
-            says = self.voice.render([Said(self.voice.say(self.ask.otherwise))])
+            says, repeats = self.voice.render([Said(self.voice.say(self.ask.otherwise))]), 0
         self.rec.claims = 0
         quote = self._quote(seen)
         seen = record.change(self.rec, seen, state="done", body=None)
         asks, carrier = self.rec.shown is not None, self._carrier(seen)
-        record.answer(self.rec, self.now, seen, says, asks, carrier, self.voice, quote)
+        record.answer(self.rec, self.now, seen, says, asks, carrier, self.voice, quote, repeats=repeats)
 
     def meet_event(self, seen: Seen, message: Any) -> None:
         """An event that was to answer a question which stands no more."""
@@ -555,6 +555,7 @@ class Attempt:
             self._carrier(seen),
             self.voice,
             shows=bool(quoted),
+            repeats=len(quoted),
             quote=self._quote(seen),
         )
 

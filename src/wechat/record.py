@@ -109,6 +109,7 @@ class Unread(Part, frozen=True):
     quote: str = ""  # the message it answers, for whom it reaches late
     held: tuple[str, int] | None = None  # bound to the last delivery of that message, since then
     doubtful: bool = False  # it may have been read
+    brief: Say | None = None  # what is left of it when the question that it repeats stands no more; "": nothing
     number: int = 0
 
 
@@ -301,11 +302,11 @@ def bind_unread(
     held = [item]
     if len(parts) > 1:  # the rest of it comes before whatever was said after it
         rest = [
-            replace(item, say=part, asks=item.asks and i == last, quote="", doubtful=False)
+            replace(item, say=part, asks=item.asks and i == last, quote="", doubtful=False, brief=None)
             for i, part in enumerate(parts[1:], 1)
         ]
         _put_first(rec, rest)
-        held = [replace(item, say=parts[0], asks=item.asks and last == 0, quote="")]
+        held = [replace(item, say=parts[0], asks=item.asks and last == 0, quote="", brief=None)]
     alone = item.doubtful or len(parts) > 1
     _carry(rec, now, seen, parts[0], held, item.asks and last == 0, carrier, shape, alone=alone)
 
@@ -477,8 +478,8 @@ def refuse(
         change(rec, seen, state="fetching", body=None, refused=True)
         return
     seen = change(rec, seen, state="done", body=None, refused=True)
-    says = note if waiting else [*note, *question]
-    answer(rec, now, seen, says, not waiting and rec.shown is not None, carrier, shape, quote)
+    says, repeats = (note, 0) if waiting else ([*note, *question], len(question))
+    answer(rec, now, seen, says, not waiting and rec.shown is not None, carrier, shape, quote, repeats=repeats)
 
 
 def finish(
@@ -492,12 +493,13 @@ def finish(
     *,
     first: Sequence[Say] = (),
     shows: bool = False,
+    repeats: int = 0,
     quote: str = "",
 ) -> None:
     """The turn ends, and leaves `journal` waiting at `standing` (None: nothing waits).
 
     `first` is said before what the turn itself says. `shows`: that ends in the question that stands; else, where something
-    waits, its question was not touched.
+    waits, its question was not touched. `repeats`: so much at the end of what it says was said before.
     """
     seen = rec.seen[rec.turn]
     says = [*first, *_unsaid(rec, says, shape)]
@@ -508,7 +510,8 @@ def finish(
         rec.standing, rec.shown, rec.since = standing, None, 0
         no_question(rec)
     end_turn(rec)
-    answer(rec, now, change(rec, seen, state="done", body=None), says, shows, carrier, shape, quote)
+    seen = change(rec, seen, state="done", body=None)
+    answer(rec, now, seen, says, shows, carrier, shape, quote, repeats=repeats)
 
 
 def _unsaid(rec: Record, says: Sequence[Say], shape: Shape) -> Sequence[Say]:
@@ -637,9 +640,13 @@ def show(rec: Record, now: int) -> None:
 
 
 def no_question(rec: Record) -> None:
-    for item in rec.unread.values():
-        if item.asks:
-            rec.unread[item.number] = replace(item, asks=False)
+    """No question stands that what is unread could end in."""
+    for item in [item for item in rec.unread.values() if item.asks]:
+        if item.brief == "":
+            del rec.unread[item.number]
+        else:
+            say = item.say if item.brief is None else item.brief
+            rec.unread[item.number] = replace(item, say=say, asks=False, brief=None)
 
 
 def settle(rec: Record, now: int) -> None:
@@ -704,8 +711,13 @@ def answer(
     carrier: Carrier,
     shape: Shape,
     quote: str = "",
+    *,
+    repeats: int = 0,
 ) -> None:
-    """What a message's turn says is bound where a delivery carries it; what that does not hold is unread."""
+    """What a message's turn says is bound where a delivery carries it; what that does not hold is unread.
+
+    `repeats`: so much at its end is a question that was shown before. Late, that would be taken for the one that stands then.
+    """
     before = [item for item in rec.readable() if item.message == seen.id and not item.doubtful]
     for item in before:  # what a time-out said first
         del rec.unread[item.number]
@@ -722,12 +734,18 @@ def answer(
             change(rec, seen, reply="" if seen.reply is None else seen.reply)
         return
     if not carried:
-        put(rec, now, seen.id, parts[0], asks and last == 0, quote)
+        brief = _brief(shape, says[: len(says) - repeats]) if repeats and len(parts) == 1 and not before else None
+        _put(rec, Unread(seen.id, parts[0], asks and last == 0, now + UNREAD, quote, brief=brief))
     for i, part in enumerate(parts[1:], 1):
         put(rec, now, seen.id, part, asks and i == last)
     if carried:
         held = [Unread(seen.id, parts[0], asks and last == 0, now + UNREAD, quote)]
         _carry(rec, now, seen, parts[0], held, asks and last == 0, carrier, shape, alone=len(parts) > 1)
+
+
+def _brief(shape: Shape, says: Sequence[Say]) -> Say:
+    parts, _ = shape.pack(says)
+    return parts[0] if parts else ""
 
 
 def _carry(

@@ -58,6 +58,21 @@ MUTANTS: list[Mutant] = [
         "record",
         [
             (
+                "a late refusal does not show a question that stands no more",
+                "            say = item.say if item.brief is None else item.brief",
+                "            say = item.say",
+            ),
+            (
+                "what only repeats a question goes with it",
+                '        if item.brief == "":',
+                "        if False:",
+            ),
+            (
+                "a refusal repeats the question",
+                "(note, 0) if waiting else ([*note, *question], len(question))",
+                "(note, 0) if waiting else ([*note, *question], 0)",
+            ),
+            (
                 "the lease of whoever goes on with another message is named after it",
                 '    name_turn(rec, waits.id + ("m" if before[:-1].endswith(":" + waits.id) else "n"))\n',
                 "",
@@ -324,8 +339,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a reply whose dialog is over asks nothing",
-                "        if item.asks:\n            rec.unread[item.number] = replace(item, asks=False)",
-                "        pass",
+                "rec.unread[item.number] = replace(item, say=say, asks=False, brief=None)",
+                "rec.unread[item.number] = replace(item, say=say, brief=None)",
             ),
             (
                 "a turn ends in the write that says its reply",
@@ -452,6 +467,16 @@ MUTANTS: list[Mutant] = [
     *_rows(
         "attempt",
         [
+            (
+                "a late sentence of what is expected does not show a question that stands no more",
+                "[self.voice.expects(self.ask), *self._question()], len(self._question())",
+                "[self.voice.expects(self.ask), *self._question()], 0",
+            ),
+            (
+                "a late side dialog does not show a question that stands no more",
+                "            repeats=len(quoted),",
+                "            repeats=0,",
+            ),
             (
                 "no two turns share a write where somebody may have died of one",
                 "                if wary and self.pause():\n                    return\n",
