@@ -348,3 +348,10 @@ def test_a_step_whose_turn_was_cancelled_and_that_never_ends_keeps_no_worker_fro
         assert not bot._runtime.jobs
 
     anyio.run(scene)
+
+
+def test_a_message_that_no_route_takes_leaves_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever forgot a route finds out; an event that nobody wants is no news."""
+    caplog.set_level("INFO", "wechat")
+    assert anyio.run(Bot("token", account="gh_1", store="memory://").deliver, message("x")) is None
+    assert [line for line in caplog.messages if "unrouted" in line]

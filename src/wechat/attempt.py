@@ -446,6 +446,7 @@ class Attempt:
             self.rec.claims = 0
             seen = record.change(self.rec, seen, state="done", body=None)
             record.answer(self.rec, self.now, seen, [], False, self._carrier(seen), self.voice)
+            self.reports.append(self._summary(seen, "", "unrouted", None))
         elif route.aside:
             self.step_aside(seen, message, route)
         else:
