@@ -181,8 +181,8 @@ class Law:
         if work.done and effect.turns:  # a result whose write ends its turn is on record, too
             self.recorded.add(work.done)
             work.done = ""
-        self.lease(before, after)
         self.messages(before, after, effect)
+        self.lease(before, after)
         self.order(before, after, effect)
         self.journal(work, before, after)
         self.replies(before, after)
@@ -193,7 +193,8 @@ class Law:
 
     def lease(self, before: Record, after: Record) -> None:
         was, now = (rec.owner.split(":")[0] for rec in (before, after))
-        alive = before.until > self.world.now + LATE
+        left = any(seen.id in self.left for seen in _new(before, after))  # that ends whatever runs
+        alive = before.until > self.world.now + LATE and not left
         self.must(not (was and now and was != now and alive), "P2 two owners:", before.owner, after.owner)
         if before.owner and before.owner == after.owner:
             same = before.journal == after.journal[: len(before.journal)]
