@@ -1490,6 +1490,38 @@ def test_p9_a_waiting_dialog_whose_new_code_kills_its_worker_is_quarantined_with
     assert chat.say("form") == "one?"
 
 
+def test_p9_a_side_dialog_and_the_waiting_one_that_kill_their_worker_are_both_quarantined() -> None:
+    """A deploy broke both: what waits is run under a claim of its own."""
+
+    def waits(message: Any) -> Any:
+        yield "one?"
+
+    chat = talking(waits)
+    chat.say("waits")
+
+    def waits(message: Any) -> Any:  # type: ignore[no-redef]
+        raise KeyboardInterrupt
+        yield "one?"
+
+    def side(event: Any) -> Any:
+        yield deadly()
+
+    good = chat.bot
+    good.click("side")(side)
+    dies(chat, ClickEvent(event="click", key="side", **chat._common()))
+    broken = serving(waits, form)
+    broken.click("side")(side)
+    deploy(chat, broken)
+    for _ in range(12):
+        chat.later(7)
+        try:
+            chat.world.deliver(chat.text("a"))
+        except Crash:
+            chat.crash()
+    assert chat.outcomes[:3] == ["asked", "quarantined", "quarantined"]
+    assert chat.say("form").startswith("one?")
+
+
 def test_p9_of_two_dialogs_that_kill_their_worker_behind_a_check_each_costs_an_apology() -> None:
     def fatal(message: Any) -> Any:
         raise KeyboardInterrupt

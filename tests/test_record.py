@@ -245,3 +245,11 @@ def test_a_question_that_is_shown_again_starts_anew_and_takes_what_was_typed_sin
     assert not rec.early(NOW + 60_000)
     assert rec.early(NOW + 60_001)  # it had lapsed, and was not shown again yet
     assert not rec.early(NOW + 90_000)
+
+
+def test_a_question_that_the_last_push_carries_was_shown_and_not_by_being_given_up() -> None:
+    rec = Record(shown=NOW, standing=Standing(60_000))
+    rec.unread[1] = Unread("1", "words", True, NOW + 100, held=("1", NOW), number=1)
+    record.settle(rec, NOW + 200)
+    assert rec.unread == {}
+    assert rec.shown == NOW

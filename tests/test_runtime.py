@@ -481,7 +481,7 @@ def test_where_too_many_were_left_waiting_a_delivery_is_told_at_once() -> None:
 
 def test_a_client_that_hangs_up_is_noticed_and_its_turn_goes_on() -> None:
     bot, gate = held_bot(token=TOKEN)
-    asked: list[int] = []
+    asked, sent = list[int](), list[Any]()
     fields = {"ToUserName": "gh_1", "FromUserName": "oUser", "CreateTime": int(time.time()), "MsgType": "text"}
     body = "".join(f"<{name}>{value}</{name}>" for name, value in {**fields, "Content": "x", "MsgId": 1}.items())
 
@@ -496,7 +496,7 @@ def test_a_client_that_hangs_up_is_noticed_and_its_turn_goes_on() -> None:
             return {"type": "http.disconnect"}
 
         async def send(event: Any) -> None:
-            raise AssertionError("nobody is there")
+            sent.append(event.get("status") or event["body"])
 
         given = urlencode(signed()).encode()
         scope = {"type": "http", "method": "POST", "path": "/wechat", "query_string": given, "headers": []}
@@ -506,6 +506,7 @@ def test_a_client_that_hangs_up_is_noticed_and_its_turn_goes_on() -> None:
         assert bot._runtime.held == 1
         hung_up.set()
         await serving
+        assert sent == [200, b"The client had hung up."]
         assert bot._runtime.held == 0
         gate.set()
         while bot._runtime.jobs:

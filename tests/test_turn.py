@@ -1292,3 +1292,102 @@ def test_an_option_is_an_answer_only_once_its_question_was_shown() -> None:
     assert "on?" in fetched
     assert "没有收下" not in fetched
     assert chat.say("继续") == "chose 继续"
+
+
+# ---- a store, or a worker, that was away for longer than a lease lasts ------------------------------------------------
+
+
+def test_a_worker_that_stood_still_does_not_take_over_what_it_does_itself() -> None:
+    chat = Chat(make_bot())
+    begun = ledger(chat)
+    chat.world.durations["reserve"] = 60_000
+    chat.say("order")
+    message = chat.text("pears")
+    chat.world.push(message)
+    chat.world.elapse(100)
+    chat.later(10)  # no sign of life
+    chat.world.push(message)
+    chat.world.settle(120_000)
+    assert [count for name, count in begun.items() if name.startswith("reserve")] == [1]
+
+
+def test_a_worker_that_stood_still_does_not_take_over_a_handler_that_it_runs_itself() -> None:
+    bot = make_bot()
+    bot.click("BESIDE")(points_beside)
+    chat, begun = Chat(bot), []
+    chat.world.stand_ins["points_beside"] = lambda event: begun.append(event.id) or "77"  # type: ignore[func-returns-value]
+    chat.world.durations["points_beside"] = 60_000
+    click = ClickEvent(event="click", key="BESIDE", **chat._common())
+    chat.world.push(click)
+    chat.world.elapse(100)
+    chat.later(10)
+    chat.world.push(click)
+    chat.world.settle(120_000)
+    assert begun == [click.id]
+
+
+@step
+def points_beside(event: Any) -> str:
+    return "77"
+
+
+def test_a_delivery_whose_client_hung_up_while_it_loaded_claims_nothing() -> None:
+    chat = Chat(make_bot())
+    left_in_the_queue(chat)
+    _, fields, _ = chat.world.kept[chat.key]
+    rec = record.read(fields)
+    rec.owner, rec.until = "another:", chat.world.now + 1_000
+    message = chat.text("x")
+    delivery = Delivery(message, chat.world.now)
+    work = turn.deliver(chat.bot.conduct(message), delivery, "w", chat.world.now)
+    work.send(None)
+    assert isinstance(work.send(turn.Loaded("v", record.fields(rec), chat.world.now)), turn.Write)
+    assert isinstance(work.send(turn.Written("w", chat.world.now)), turn.Wait)
+    assert isinstance(work.send(None), turn.Load)
+    delivery.open = False
+    with pytest.raises(StopIteration):
+        work.send(turn.Loaded("v", record.fields(rec), chat.world.now + 10_000))
+
+
+def test_a_delivery_began_when_it_arrived_however_long_the_store_was_away() -> None:
+    chat = Chat(make_bot())
+    message = chat.text("order")
+    delivery = Delivery(message, 0, age=lambda: 20)
+    work = turn.deliver(chat.bot.conduct(message), delivery, "w", START)
+    work.send(None)
+    work.send(turn.Loaded("", {}, START, waited=3_000))
+    assert delivery.start == START - 3_020
+
+
+def test_a_record_that_a_newer_version_wrote_meanwhile_is_not_written_over() -> None:
+    """The worker holds an older one, and learns of the newer as its write is refused."""
+    chat = Chat(make_bot())
+    chat.say("order")
+    version, fields, expires = chat.world.kept[chat.key]
+    newer = {**fields, "h": f"[{record.FORMAT + 1}]"}
+    chat.world.kept[chat.key] = (f"{version}+", newer, expires)
+    assert chat.say("pears") == "…"
+    assert chat.world.kept[chat.key] == (f"{version}+", newer, expires)
+
+
+def test_a_side_dialog_above_one_that_only_a_newer_worker_knows_is_left_alone() -> None:
+    def bot(version: int) -> Bot:
+        made = Bot("token", store="memory://")
+        made.text("order", version=version)(order)
+        made.click("POINTS")(my_points)
+        return made
+
+    chat = Chat(bot(2))
+    chat.say("order")
+    chat.world.crash_before = lambda effect: isinstance(effect, turn.Do)
+    with pytest.raises(Crash):
+        chat.click("POINTS")
+    chat.world.crash_before = lambda effect: False
+    chat.crash()
+    chat.bot = chat.world.bot = bot(1)
+    begun = ledger(chat)
+    head = chat.record.owner
+    chat.later(7)
+    chat.world.deliver(chat.text("x"))
+    assert begun == Counter()
+    assert (chat.record.owner, chat.record.claims) == (head, 0)

@@ -24,7 +24,7 @@ from werkzeug.test import EnvironBuilder
 
 from wechat import crypto, receive, reply
 from wechat.bot import Carried
-from wechat.errors import BadMessage, StoreUnreachable
+from wechat.errors import BadMessage, ConfigurationError, StoreUnreachable
 from wechat.runtime import Health
 from wechat.texts import CHINESE, ENGLISH, Texts
 from wechat.web import METHODS, MOST, Answers, Request, Response, asgi, drawn, query, respond, wsgi
@@ -556,8 +556,26 @@ def test_a_body_in_pieces_is_put_together() -> None:
 def test_a_push_that_wechat_gave_up_before_it_was_read_is_not_taken() -> None:
     """It came to a worker that stood still; its user was told, or another push of it was taken."""
     bot = Parrot()
-    assert Socket(piece(xml(), more=False), {"type": "http.disconnect"}).run(bot) == []
+    start, body = Socket(piece(xml(), more=False), {"type": "http.disconnect"}).run(bot)
+    assert (start["status"], body["body"]) == (200, b"The client had hung up.")  # which is no `success`
     assert bot.heard == []
+
+
+@pytest.mark.parametrize("then", [piece(b"", more=False), RuntimeError("Unexpected message received: http.request")])
+def test_whatever_stands_between_server_and_application_a_client_that_listens_is_answered(then: Any) -> None:
+    """A middleware that has read the body may replay it, for ever, or raise where more is received."""
+
+    class Replaying(Socket):
+        async def receive(self) -> dict[str, Any]:
+            if self.events:
+                return self.events.pop(0)
+            if isinstance(then, Exception):
+                raise then
+            return dict(then)
+
+    bot = Parrot()
+    assert Replaying(piece(xml(), more=False)).run(bot)[0]["status"] == 200
+    assert len(bot.heard) == 1
 
 
 def test_a_young_push_is_taken_though_its_client_is_gone() -> None:
@@ -602,6 +620,14 @@ def test_whoever_watches_is_told_how_a_worker_is_where_the_operator_wants_it(
     )
     assert (statuses[0][:3], json.loads(b"".join(served))) == (str(status), expected)
     assert Socket(piece(b"", more=False)).run(Watched(), path="/healthz")[0]["status"] == 404
+
+
+@pytest.mark.parametrize("made", [asgi.app, wsgi.app])
+def test_an_application_without_a_bot_or_with_two_at_one_path_is_refused(made: Any) -> None:
+    with pytest.raises(ConfigurationError, match="needs a bot"):
+        made({})
+    with pytest.raises(ConfigurationError, match="give it a path of its own"):
+        made(Parrot(), health="/wechat")
 
 
 def test_of_a_huge_body_the_rest_is_never_received() -> None:

@@ -65,10 +65,15 @@ class Conduct:
 
 
 class Worker:
-    """Whoever carries out effects. Once it goes down, it looks and carries, and begins nothing more."""
+    """Whoever carries out effects. Once it goes down, it looks and carries, and begins nothing more.
+
+    ``works`` are the names of what is under way there: where the store was gone, or the process stood still, for longer than
+    a lease lasts, it would else take its own work over.
+    """
 
     def __init__(self) -> None:
         self.stopping = False
+        self.works: set[str] = set()
 
 
 class Delivery:
@@ -672,7 +677,7 @@ class Attempt:
         record.finish(self.rec, self.now, says, lines, standing, self._carrier(seen), self.voice)
         self.reports.append(self._summary(seen, name, outcome, error))
         self.broken = None
-        self.machine = self.resume()
+        self.machine = None if outcome == "quarantined" else self.resume()  # that may kill, too: its claim comes first
 
     # ---- parts ----
 

@@ -19,7 +19,6 @@ MOST = 20  #: so many in `SPAN`: WeChat's alarm is at 30
 SPAN = 300_000  #: ms
 FRESH = 1_000  #: so long what was read is good enough (ms)
 _SLICE = 10_000  #: they are counted together by so much time (ms)
-_TRIES = 5
 
 _log = logging.getLogger("wechat")
 
@@ -28,9 +27,11 @@ class Budget:
     """What one account may still let happen. `now` is the store's time, in ms."""
 
     def __init__(self, store: Store, account: str, now: Callable[[], int]) -> None:
-        self._store, self._key, self._now = store, f"wechat-dialog:{account}:waits", now
+        self._store, self._key, self._now = store, f"wechat-dialog-waits:{account}", now
         self._read = -FRESH
         self._spent = False
+        self._owed = 0  # what is to be counted, and is not on record yet
+        self._writes = False
 
     async def spent(self) -> bool:
         """Whether no more may be left waiting. Read at most once a second; False where the store does not tell."""
@@ -44,16 +45,29 @@ class Budget:
         return self._spent
 
     async def add(self) -> None:
-        """One more was left waiting. Raises nothing: it is only a count."""
+        """One more was left waiting. Raises nothing: it is only a count. Those of one moment are written together."""
+        self._owed += 1
+        if self._writes:
+            return
+        self._writes = True
         try:
-            loaded = await self._store.load(self._key)
-            for _ in range(_TRIES):
-                came = await self._store.patch(self._key, loaded.version, _one_more(loaded))
-                if not isinstance(came, Loaded):
-                    return
-                loaded = came
+            while self._owed:
+                await self._write()
         except StoreError as error:
-            _log.debug("a time-out was not counted: %s", error)
+            _log.debug("time-outs were not counted: %s", error)
+        finally:
+            self._writes = False
+
+    async def _write(self) -> None:
+        """Put on record what is owed, whoever else does the same just now."""
+        loaded = await self._store.load(self._key)
+        while True:
+            owed = self._owed
+            came = await self._store.patch(self._key, loaded.version, _more(loaded, owed))
+            if not isinstance(came, Loaded):
+                self._owed -= owed
+                return
+            loaded = came
 
 
 def _slices(loaded: Loaded) -> dict[str, int]:
@@ -66,8 +80,8 @@ def _count(loaded: Loaded) -> int:
     return sum(_slices(loaded).values())
 
 
-def _one_more(loaded: Loaded) -> Patch:
+def _more(loaded: Loaded, count: int) -> Patch:
     this, counted = str(loaded.now // _SLICE), _slices(loaded)
     gone = [name for name in loaded.fields if name not in counted]
-    put = {this: str(counted.get(this, 0) + 1)}
+    put = {this: str(counted.get(this, 0) + count)}
     return Patch(secrets.token_urlsafe(9), put, gone, loaded.now + SPAN + _SLICE, False)

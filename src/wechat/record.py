@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -234,8 +234,21 @@ class Look:
     message: str = ""
 
 
-def look(rec: Record, now: int, arrival: Arrival, owner: str, mark: str, shape: Shape, *, claims: bool = True) -> Look:
-    """A delivery looks, and (if it `claims`) may take over what a dead worker left. `mark`: this delivery's, and no other's."""
+def look(
+    rec: Record,
+    now: int,
+    arrival: Arrival,
+    owner: str,
+    mark: str,
+    shape: Shape,
+    *,
+    claims: bool = True,
+    alive: Container[str] = (),
+) -> Look:
+    """A delivery looks, and (if it `claims`) may take over what a dead worker left. `mark`: this delivery's, and no other's.
+
+    `alive`: what is under way on this very worker, which is not dead, however late it is.
+    """
     settle(rec, now)
     seen = rec.seen.get(arrival.id)
     if seen is None:
@@ -248,19 +261,24 @@ def look(rec: Record, now: int, arrival: Arrival, owner: str, mark: str, shape: 
         return Look("answered")
     if mark not in [seen.marks[i : i + MARK] for i in range(0, len(seen.marks), MARK)]:
         seen = change(rec, seen, marks=seen.marks + mark)
-    return claim(rec, now, seen, owner) if claims else Look("wait")
+    return claim(rec, now, seen, owner, alive) if claims else Look("wait")
 
 
-def claim(rec: Record, now: int, seen: Seen, owner: str) -> Look:
+def claim(rec: Record, now: int, seen: Seen, owner: str, alive: Container[str] = ()) -> Look:
     """Take up what nobody works at: the check or handler of this message, of another, or the turns."""
     for other in (seen, *rec.seen.values()):
-        if other.state in ("aside", "checking") and other.until <= now:
+        if other.state in ("aside", "checking") and other.until <= now and beside(other) not in alive:
             change(rec, other, owner=owner, until=now + LEASE, claims=other.claims + 1)
             return Look("beside", other.id)
-    if rec.work() and not rec.leased(now):
+    if rec.work() and not rec.leased(now) and worker(rec) not in alive:
         rec.owner, rec.until, rec.claims = f"{owner}:{rec.turn}", now + LEASE, rec.claims + 1
         return Look("claimed")
     return Look("wait")
+
+
+def beside(seen: Seen) -> str:
+    """What the work at a check or handler is called."""
+    return f"{seen.owner} {seen.id}"
 
 
 def crowded(rec: Record, now: int, *, claims: bool = True) -> bool:
@@ -655,7 +673,7 @@ def settle(rec: Record, now: int) -> None:
     for item in [*rec.unread.values()]:
         if item.until <= now:
             del rec.unread[item.number]
-            if item.asks and not item.doubtful:
+            if item.asks and not item.doubtful and not item.held:
                 show(rec, item.until)
         elif item.held and now - item.held[1] > DOUBT:
             rec.unread[item.number] = replace(item, held=None, doubtful=True)

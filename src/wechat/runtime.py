@@ -21,7 +21,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import anyio
@@ -49,6 +49,7 @@ class Patience:
     """How long is waited for what, in seconds."""
 
     told: float = LAST_CHANCE / 1000  #: after its arrival a delivery that could not be put on record is told so
+    answer: float = 0.15  #: and so long before that the store was asked for the last time
     held: float = turn.GIVE_UP / 1000 + 0.3  #: then WeChat has hung up, whatever the store does
     turn: float = 60.0  #: a turn under way waits for a store that does not answer
     outside: float = 3.0  #: and whoever changes a record from outside
@@ -168,6 +169,7 @@ class Runtime:
 
     async def health(self) -> Health:
         """How this worker is: looked up now."""
+        self.after_fork()
         began = self.monotonic()
         await asyncio.sleep(_NAP)
         lag = max(0.0, self.monotonic() - began - _NAP)
@@ -207,11 +209,14 @@ class Runtime:
         timers = self._account_for(delivery, budget) if budget else []
         try:  # whoever hangs up ends this wait, and not the turn
             done = await self._first(task, held.said, self.patience.told)
+            if not done and not drive.reached:  # a write may be under way
+                done = await self._first(task, held.said, self.patience.answer)
             if not done and not drive.reached:
                 task.cancel()  # its sender is told that it was not taken
                 within = f"{self.store!r} could not be used within {self.patience.told} s"
                 raise StoreUnreachable(within) from drive.trouble
-            done = done or await self._first(task, held.said, self.patience.held - self.patience.told)
+            if not done:
+                await self._first(task, held.said, self.patience.held - self.patience.told)
             said = held.said.result() if held.said.done() else task.result() if task.done() else None
         finally:  # from now on nobody listens
             for timer in timers:
@@ -248,6 +253,7 @@ class Runtime:
 
     async def sent(self, key: str, delivery: Delivery) -> None:
         """The response to a delivery was written."""
+        self.after_fork()
         await Drive(self, key, self.patience.outside).run(turn.sent(delivery, self.now(), self._hot.pop(key, None)))
 
     async def outside(self, key: str, change: Callable[[record.Record, int], bool]) -> None:
@@ -256,6 +262,7 @@ class Runtime:
         await Drive(self, key, self.patience.outside).run(turn.outside(change))
 
     async def erase(self, key: str) -> None:
+        self.after_fork()
         self._hot.pop(key, None)
         await self.store.erase(key)
 
@@ -282,6 +289,7 @@ class Runtime:
 
         What cannot be broken off (a step in a thread, one that may run once only) is waited for.
         """
+        self.after_fork()
         self.worker.stopping = True
         end = self.monotonic() + grace
         while self._tasks:
@@ -360,9 +368,11 @@ class Drive:
                 self._runtime.orphan(job)
 
     async def load(self, effect: turn.Load) -> turn.Loaded:
+        began = self._runtime.monotonic()
         asked, loaded = await self._ask(lambda: self._runtime.store.load(self._key))
         self._runtime.heard(loaded.now, asked)
-        return loaded
+        waited = int((asked - began) * 1000)
+        return replace(loaded, waited=waited) if waited else loaded
 
     async def _ask(self, ask: Callable[[], Awaitable[T]]) -> tuple[float, T]:
         """What the store answers, and when it was asked for that. Every operation may be made twice."""

@@ -144,11 +144,15 @@ Effects: TypeAlias = "Generator[Effect, Any, Any]"
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """What a store has: its version ("" for nothing), its fields, and the store's time (ms since 1970)."""
+    """What a store has: its version ("" for nothing), its fields, and the store's time (ms since 1970).
+
+    `waited`: so long it could not be asked before (ms).
+    """
 
     version: str
     fields: Mapping[str, str]
     now: int
+    waited: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,6 +201,7 @@ class Desk:
     def __init__(self, now: int, version: str = "", rec: Record | None = None) -> None:
         self.now, self.version = now, version
         self.rec = rec or Record()
+        self.newer: UnknownFormat | None = None  # what stands there cannot be read, so nothing may be written
 
     def copy(self) -> Desk:
         """For work that begins later, and must begin from what stands here now."""
@@ -204,10 +209,18 @@ class Desk:
 
     def take(self, loaded: Loaded) -> None:
         self.now, self.version = loaded.now, loaded.version
-        self.rec = record.read(loaded.fields)
+        self.newer = None
+        try:
+            self.rec = record.read(loaded.fields)
+        except UnknownFormat as error:
+            self.newer = error
+            raise
 
     def load(self) -> Effects:
-        self.take((yield Load()))
+        """Gives how long it took until the store could be asked (ms)."""
+        loaded = yield Load()
+        self.take(loaded)
+        return loaded.waited
 
     def update(
         self,
@@ -221,6 +234,8 @@ class Desk:
         `wake` whoever waits, if there is anything to see but a journal that grew; `turns` that `change` has ended.
         """
         while True:
+            if self.newer is not None:
+                raise self.newer
             new = self.rec.copy()
             if not change(new, self.now):
                 return False
@@ -252,9 +267,11 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
         try:
             if not fresh:
                 age = delivery.age()
-                yield from desk.load()
+                waited = yield from desk.load()
                 if number == 0:  # by the store's clock, of which a new worker knows nothing
-                    delivery.start = desk.now - age
+                    delivery.start = desk.now - age - waited
+                elif not delivery.open:  # the load took long
+                    return None
             visit = yield from _visit(conduct, delivery, desk, claim, live)
         except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
             visit = Visit("unknown", newer=True)
@@ -366,7 +383,8 @@ def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: 
         else:  # what becomes of it was decided when it arrived
             arrival = Arrival(known.id, known.created, known.state, known.body)
         claims = may_claim and not delivery.worker.stopping  # it may have begun to go down since the last try
-        found = record.look(rec, now, arrival, owner, delivery.mark, conduct.voice, claims=claims)
+        alive = delivery.worker.works
+        found = record.look(rec, now, arrival, owner, delivery.mark, conduct.voice, claims=claims, alive=alive)
         made[:] = [Visit(found.what)]
         if found.what == "stale":
             return False
@@ -375,7 +393,7 @@ def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: 
         elif found.what == "wait":
             choose(conduct, delivery, rec, now)
         elif found.what == "claimed" and not _is_new(rec, now, message):
-            check_format(conduct.router.scripts, rec.dialog())
+            check_format(conduct.router.scripts, rec.journal)
         else:
             hot = live.take(desk.rec) if found.what == "claimed" else None
             made[:] = [_claimed(conduct, delivery, rec, now, found, hot if rec.journal is journal else None)]
@@ -392,6 +410,8 @@ def _go_on_warily(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, 
         return
 
     def change(rec: Record, now: int) -> bool:
+        if made[0].attempt and made[0].attempt.machine:
+            made[0].attempt.machine.close()  # of a write that was refused
         made[:] = [Visit("wait")]
         if record.worker(rec) != owner:
             return False
@@ -460,10 +480,14 @@ def run(conduct: Conduct, delivery: Delivery, desk: Desk, attempt: Attempt, *, w
 
     `wary`: others may have died of it, so each claim is on record before it is used.
     """
+    name = record.worker(desk.rec)
+    delivery.worker.works.add(name)
     try:
         yield from _run(conduct, delivery, desk, attempt, wary)
     except UnknownFormat:  # a newer worker has taken over
         return
+    finally:
+        delivery.worker.works.discard(name)
 
 
 def _run(conduct: Conduct, delivery: Delivery, desk: Desk, attempt: Attempt, wary: bool) -> Effects:
@@ -770,11 +794,14 @@ def run_beside(conduct: Conduct, delivery: Delivery, message: str, owner: str, d
         return
     claim = Claim(seen.id, owner)
     received = conduct.voice.message(seen.body[2], seen.id, seen.created)
-    work = _check if seen.state == "checking" else _handle
+    work, name = _check if seen.state == "checking" else _handle, record.beside(seen)
+    delivery.worker.works.add(name)
     try:
         yield from work(conduct, delivery, desk, seen, received, claim)
     except UnknownFormat:  # a newer worker has taken over
         return
+    finally:
+        delivery.worker.works.discard(name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -838,9 +865,10 @@ def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message
         else:
             record.admit(rec, now, held, arrival, conduct.voice)
         claims = may_claim and not delivery.worker.stopping
-        found = record.claim(rec, now, rec.seen[held.id], claim.owner) if claims else Look("wait")
+        alive = delivery.worker.works
+        found = record.claim(rec, now, rec.seen[held.id], claim.owner, alive) if claims else Look("wait")
         if found.what == "claimed" and not (held.claims == 1 and _is_new(rec, now, message)):
-            check_format(conduct.router.scripts, rec.dialog())
+            check_format(conduct.router.scripts, rec.journal)
             made[:] = [Visit("claimed")]
         else:
             made[:] = [_claimed(conduct, delivery, rec, now, found)]

@@ -58,6 +58,21 @@ MUTANTS: list[Mutant] = [
         "record",
         [
             (
+                "a worker does not take over what it does itself",
+                "not rec.leased(now) and worker(rec) not in alive:",
+                "not rec.leased(now):",
+            ),
+            (
+                "a worker does not take over a handler that it runs itself",
+                "other.until <= now and beside(other) not in alive:",
+                "other.until <= now:",
+            ),
+            (
+                "a question in doubt that was never fetched is not shown by its end",
+                "            if item.asks and not item.doubtful and not item.held:",
+                "            if item.asks and not item.doubtful:",
+            ),
+            (
                 "a late refusal does not show a question that stands no more",
                 "            say = item.say if item.brief is None else item.brief",
                 "            say = item.say",
@@ -99,7 +114,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a question in doubt that nobody fetched is not shown once more in the end",
-                "            if item.asks and not item.doubtful:",
+                "            if item.asks and not item.doubtful and not item.held:",
                 "            if item.asks:",
             ),
             (
@@ -134,13 +149,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a living lease keeps others out",
-                "if rec.work() and not rec.leased(now):",
-                "if rec.work():",
+                "if rec.work() and not rec.leased(now) and",
+                "if rec.work() and",
             ),
             (
                 "a dead lease can be claimed",
-                "if rec.work() and not rec.leased(now):",
-                "if rec.work() and not rec.owner:",
+                "if rec.work() and not rec.leased(now) and",
+                "if rec.work() and not rec.owner and",
             ),
             (
                 "every claim is counted",
@@ -149,13 +164,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a handler that a dead worker left is taken over",
-                'if other.state in ("aside", "checking") and other.until <= now:',
-                'if other.state in ("aside", "checking") and not other.owner:',
+                'if other.state in ("aside", "checking") and other.until <= now and',
+                'if other.state in ("aside", "checking") and not other.owner and',
             ),
             (
                 "a living handler is left alone",
-                'if other.state in ("aside", "checking") and other.until <= now:',
-                'if other.state in ("aside", "checking"):',
+                'if other.state in ("aside", "checking") and other.until <= now and',
+                'if other.state in ("aside", "checking") and',
             ),
             (
                 "a look at a full queue that nobody works at claims",
@@ -379,7 +394,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a question that expired unread was shown then",
-                "            if item.asks and not item.doubtful:\n                show(rec, item.until)",
+                "            if item.asks and not item.doubtful and not item.held:\n                show(rec, item.until)",
                 "            pass",
             ),
             (
@@ -467,6 +482,11 @@ MUTANTS: list[Mutant] = [
     *_rows(
         "attempt",
         [
+            (
+                "where a side dialog was quarantined the waiting one is run under a claim of its own",
+                'self.machine = None if outcome == "quarantined" else self.resume()',
+                "self.machine = self.resume()",
+            ),
             (
                 "a late sentence of what is expected does not show a question that stands no more",
                 "[self.voice.expects(self.ask), *self._question()], len(self._question())",
@@ -713,6 +733,26 @@ MUTANTS: list[Mutant] = [
         "turn",
         [
             (
+                "what a newer version wrote is not written over",
+                "            if self.newer is not None:\n                raise self.newer\n",
+                "",
+            ),
+            (
+                "a delivery whose client is gone claims nothing any more",
+                "                elif not delivery.open:  # the load took long\n                    return None\n",
+                "",
+            ),
+            (
+                "the whole journal must be known, not the side dialog's alone",
+                "            check_format(conduct.router.scripts, rec.journal)\n        else:\n            hot",
+                "            check_format(conduct.router.scripts, rec.dialog())\n        else:\n            hot",
+            ),
+            (
+                "a deadline is counted from the arrival, however late the store could be asked",
+                "delivery.start = desk.now - age - waited",
+                "delivery.start = desk.now - age",
+            ),
+            (
                 "the claim of what somebody began is on record before it runs",
                 'found.what == "claimed" and not _is_new(rec, now, message):',
                 "False:",
@@ -749,12 +789,12 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "what only a newer worker can replay is not claimed",
-                "            check_format(conduct.router.scripts, rec.dialog())\n        else:\n            hot",
+                "            check_format(conduct.router.scripts, rec.journal)\n        else:\n            hot",
                 "            pass\n        else:\n            hot",
             ),
             (
                 "what only a newer worker can replay is not claimed after a check",
-                "            check_format(conduct.router.scripts, rec.dialog())\n            made",
+                "            check_format(conduct.router.scripts, rec.journal)\n            made",
                 "            made",
             ),
             (
@@ -854,7 +894,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "whoever judged a message goes on with it",
-                "record.claim(rec, now, rec.seen[held.id], claim.owner) if claims else",
+                "record.claim(rec, now, rec.seen[held.id], claim.owner, alive) if claims else",
                 'Look("wait") if claims else',
             ),
             (

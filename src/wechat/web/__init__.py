@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import secrets
@@ -24,7 +25,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from .. import crypto, receive, reply
-from ..errors import BadEnvelope, BadMethod, BadSignature, ProtocolError, TooLarge
+from ..errors import BadEnvelope, BadMethod, BadSignature, ConfigurationError, ProtocolError, TooLarge
 from ..texts import CHINESE, Texts
 
 T = TypeVar("T")
@@ -147,11 +148,17 @@ Bots: TypeAlias = "Answers | Mapping[str, Answers]"
 # ---- what the adapters share ----------------------------------------------------------------------------------------
 
 
-def paths(bots: Bots, path: str) -> dict[str, Answers]:
-    """Which bot answers at which exact path: one bot at `path`, several by their names below it."""
-    if isinstance(bots, Mapping):
-        return {f"{path}/{name}": bot for name, bot in bots.items()}
-    return {path: bots}
+def paths(bots: Bots, path: str, health: str | None = None) -> dict[str, Answers]:
+    """Which bot answers at which exact path: one bot at `path`, several by their names below it.
+
+    Raises `ConfigurationError` where there is none, or one where `health` is to be told.
+    """
+    found = {f"{path}/{name}": bot for name, bot in bots.items()} if isinstance(bots, Mapping) else {path: bots}
+    if not found:
+        raise ConfigurationError("an application needs a bot, and there is none in the mapping")
+    if health in found:
+        raise ConfigurationError(f"health={health!r} is where a bot answers: give it a path of its own, like /healthz")
+    return found
 
 
 def query(raw: str) -> dict[str, str]:
@@ -172,13 +179,18 @@ async def healthy(bots: Mapping[str, Answers]) -> Response:
 
     By path: ``store`` ("ok" or "unreachable"), ``lag_ms`` of the event loop, ``held`` deliveries. Nothing of what people wrote.
     """
-    found = {path: await bot.health() for path, bot in bots.items()}
+    found = dict(zip(bots, await asyncio.gather(*(bot.health() for bot in bots.values())), strict=True))
     told = {
         path: {"store": "ok" if each.store else "unreachable", "lag_ms": round(each.lag * 1000), "held": each.held}
         for path, each in found.items()
     }
     status = 200 if all(each.store for each in found.values()) else 503
     return _response(status, "application/json", json.dumps(told) + "\n")
+
+
+def given_up() -> Response:
+    """For a client that has hung up. It is no ``success``: whoever reads it all the same is to see that something is wrong."""
+    return _plain(200, SENTENCES[408])
 
 
 def not_found() -> Response:
@@ -342,6 +354,7 @@ SENTENCES: Mapping[int, str] = {
     400: "This is not a message of WeChat.",
     BadSignature.status: "This is not from WeChat, or Token, EncodingAESKey or AppID are not those of the account.",
     404: "There is no bot here.",
+    408: "The client had hung up.",
     BadMethod.status: "Only GET and POST.",
     TooLarge.status: "This is larger than any message of WeChat.",
     500: "Something went wrong.",

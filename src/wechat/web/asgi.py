@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from . import MOST, Answers, Bots, Request, Response, healthy, not_found, paths, query, respond, written
+from . import MOST, Answers, Bots, Request, Response, given_up, healthy, not_found, paths, query, respond, written
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,9 +45,8 @@ class App:
         if body is None:  # the client is gone
             return
         response = not_found() if bot is None else await _answer(bot, scope, body, receive)
-        if response is not None:
-            await _send(response, send)
-            await written(response)
+        await _send(response, send)
+        await written(response)
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -74,7 +73,7 @@ def app(bot: Bots, /, *, path: str = "/wechat", health: str | None = None) -> Ap
 
     At `health`, where that is given, it tells how the worker is (`healthy`): keep it from the public.
     """
-    return App(paths(bot, path), health)
+    return App(paths(bot, path, health), health)
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -88,8 +87,8 @@ async def _body(receive: Receive) -> bytes | None:
     return body[: MOST + 1]
 
 
-async def _answer(bot: Answers, scope: Scope, body: bytes, receive: Receive) -> Response | None:
-    """The response; None where the client hangs up first. Most are there before it pays to look."""
+async def _answer(bot: Answers, scope: Scope, body: bytes, receive: Receive) -> Response:
+    """The response; what nobody reads where the client hangs up first. Most are there before it pays to look."""
     client = _Client(receive)
     answer = asyncio.ensure_future(respond(bot, _request(scope, body, client)))
     try:
@@ -97,7 +96,7 @@ async def _answer(bot: Answers, scope: Scope, body: bytes, receive: Receive) -> 
         if not answer.done():
             either: set[asyncio.Future[Any]] = {answer, client.gone()}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        return answer.result() if answer.done() else None
+        return answer.result() if answer.done() else given_up()
     finally:
         answer.cancel()
         client.forget()
@@ -130,8 +129,13 @@ class _Client:
             self._gone.cancel()
 
     async def _hung_up(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        """Comes to its end only for a hang-up: what else stands between server and application may say anything, for ever."""
+        try:
+            event = await self._receive()
+        except Exception:
+            event = {"type": "unknown"}
+        if event["type"] != "http.disconnect":
+            await asyncio.get_running_loop().create_future()
 
 
 def _request(scope: Scope, body: bytes, client: _Client) -> Request:

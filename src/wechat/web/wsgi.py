@@ -19,7 +19,7 @@ def app(bot: Bots, /, *, path: str = "/wechat", health: str | None = None) -> Ap
 
     At `health`, where that is given, it tells how the worker is (`healthy`): keep it from the public.
     """
-    bots = paths(bot, path)
+    bots = paths(bot, path, health)
     any_bot = next(iter(bots.values()))
 
     def serve(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
