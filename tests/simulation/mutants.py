@@ -982,7 +982,9 @@ MUTANTS: list[Mutant] = [
 ]
 
 #: rules that no test can break, and why
-ESCAPE: dict[str, str] = {}
+ESCAPE: dict[str, str] = {
+    "a live dialog that was fed is not kept": "it is taken out before it is fed: what would be kept is none, and costs a replay",
+}
 
 
 # ---- making one ------------------------------------------------------------------------------------------------------
