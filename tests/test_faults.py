@@ -199,7 +199,7 @@ def test_4_a_store_that_went_back_in_time_gets_no_result_of_another_turn() -> No
     assert ["second!"] not in written
     chat.later(7)
     chat.world.durations.clear()
-    assert chat.send(first) == "first! more?"
+    assert chat.send(first).startswith("first! more?")
 
 
 # ---- 5: where a lapsed conversation is forgotten ---------------------------------------------------------------------

@@ -9,9 +9,10 @@ Rule 2: no effects. Where a step or a hook is to be done, an attempt stops; whoe
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from . import journal, record
@@ -74,6 +75,15 @@ class Worker:
     def __init__(self) -> None:
         self.stopping = False
         self.works: set[str] = set()
+
+    @contextlib.contextmanager
+    def at(self, name: str) -> Iterator[None]:
+        """While this is under way."""
+        self.works.add(name)
+        try:
+            yield
+        finally:
+            self.works.discard(name)
 
 
 class Delivery:

@@ -270,7 +270,7 @@ def claim(rec: Record, now: int, seen: Seen, owner: str, alive: Container[str] =
         if other.state in ("aside", "checking") and other.until <= now and beside(other) not in alive:
             change(rec, other, owner=owner, until=now + LEASE, claims=other.claims + 1)
             return Look("beside", other.id)
-    if rec.work() and not rec.leased(now) and worker(rec) not in alive:
+    if rec.work() and not rec.leased(now) and rec.owner not in alive:
         rec.owner, rec.until, rec.claims = f"{owner}:{rec.turn}", now + LEASE, rec.claims + 1
         return Look("claimed")
     return Look("wait")

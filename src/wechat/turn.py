@@ -480,35 +480,38 @@ def run(conduct: Conduct, delivery: Delivery, desk: Desk, attempt: Attempt, *, w
 
     `wary`: others may have died of it, so each claim is on record before it is used.
     """
-    name = record.worker(desk.rec)
-    delivery.worker.works.add(name)
     try:
         yield from _run(conduct, delivery, desk, attempt, wary)
     except UnknownFormat:  # a newer worker has taken over
         return
-    finally:
-        delivery.worker.works.discard(name)
 
 
 def _run(conduct: Conduct, delivery: Delivery, desk: Desk, attempt: Attempt, wary: bool) -> Effects:
     while attempt.under_way:
-        lease = Lease(desk.rec.owner, len(desk.rec.journal))
-        machine, line, says = attempt.machine, None, None
-        if desk.rec.turn and machine is None:
-            machine = Attempt(conduct, delivery, desk.rec.copy(), desk.now).machine
-        if desk.rec.turn and machine is not None:
-            if isinstance(machine.want, Step):
-                line = yield from _step(conduct, delivery, desk, machine, machine.want, lease)
-            else:
-                says = yield from _hooks(conduct, delivery, desk, machine, lease)
-            if line is None and says is None and not lease.dropped(desk.rec):
-                return
-        next_one = yield from _go_on(conduct, delivery, desk, lease, machine, line, says, wary)
+        with delivery.worker.at(desk.rec.owner):
+            next_one = yield from _bring_on(conduct, delivery, desk, attempt.machine, wary)
         if next_one is None:
             return
         attempt = next_one
-        yield from _announce(conduct, delivery, desk, lease, attempt)
     yield Keep(desk.version, desk.rec, attempt.machine)
+
+
+def _bring_on(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine | None, wary: bool) -> Effects:
+    """Do what a turn waits for, and write what comes of it. Gives the attempt; None where it is another's now."""
+    lease, line, says = Lease(desk.rec.owner, len(desk.rec.journal)), None, None
+    if desk.rec.turn and machine is None:
+        machine = Attempt(conduct, delivery, desk.rec.copy(), desk.now).machine
+    if desk.rec.turn and machine is not None:
+        if isinstance(machine.want, Step):
+            line = yield from _step(conduct, delivery, desk, machine, machine.want, lease)
+        else:
+            says = yield from _hooks(conduct, delivery, desk, machine, lease)
+        if line is None and says is None and not lease.dropped(desk.rec):
+            return None
+    attempt = yield from _go_on(conduct, delivery, desk, lease, machine, line, says, wary)
+    if attempt is not None:
+        yield from _announce(conduct, delivery, desk, lease, attempt)
+    return attempt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -794,14 +797,12 @@ def run_beside(conduct: Conduct, delivery: Delivery, message: str, owner: str, d
         return
     claim = Claim(seen.id, owner)
     received = conduct.voice.message(seen.body[2], seen.id, seen.created)
-    work, name = _check if seen.state == "checking" else _handle, record.beside(seen)
-    delivery.worker.works.add(name)
+    work = _check if seen.state == "checking" else _handle
     try:
-        yield from work(conduct, delivery, desk, seen, received, claim)
+        with delivery.worker.at(record.beside(seen)):
+            yield from work(conduct, delivery, desk, seen, received, claim)
     except UnknownFormat:  # a newer worker has taken over
         return
-    finally:
-        delivery.worker.works.discard(name)
 
 
 @dataclasses.dataclass(frozen=True)

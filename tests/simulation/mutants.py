@@ -59,7 +59,7 @@ MUTANTS: list[Mutant] = [
         [
             (
                 "a worker does not take over what it does itself",
-                "not rec.leased(now) and worker(rec) not in alive:",
+                "not rec.leased(now) and rec.owner not in alive:",
                 "not rec.leased(now):",
             ),
             (
