@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from anyio.lowlevel import checkpoint
 from servers import Between, certificate, free_port, running_redis
 from wechat import Bot, ConfigurationError, TextMessage, record, stores
 from wechat.errors import StoreUnreachable, UnknownFormat
-from wechat.stores import Patch, Written
+from wechat.stores import Loaded, Patch, Written
 from wechat.stores.redis import RedisStore
 
 pytestmark = pytest.mark.anyio
@@ -568,3 +568,69 @@ def test_a_url_is_looked_at_before_anything_is_opened() -> None:
     assert isinstance(stores.open("redis://nowhere.invalid:1/0"), RedisStore)
     with pytest.raises(ConfigurationError, match="is no URL of a Redis"):
         RedisStore("redis://localhost/first")
+
+
+# ---- many at once ---------------------------------------------------------------------------------------------------
+
+
+async def gathered(*work: Any) -> list[Any]:
+    with anyio.fail_after(20):
+        return list(await asyncio.gather(*work, return_exceptions=True))
+
+
+async def test_many_at_once_are_each_told_what_is_theirs(store: RedisStore, client: Any, key: str) -> None:
+    keys = [f"{key}{i}" for i in range(200)]
+    written = await gathered(*(store.patch(each, "", Patch(f"v{i}", {"a": f"{i}"})) for i, each in enumerate(keys)))
+    assert all(isinstance(came, Written) for came in written)
+    client.script_flush()
+    loaded = await gathered(*(store.load(each) for each in keys))
+    assert [(came.version, came.fields) for came in loaded] == [(f"v{i}", {"a": f"{i}"}) for i in range(200)]
+
+
+async def test_what_is_wrong_with_one_of_many_is_told_to_it_alone(store: RedisStore, client: Any, key: str) -> None:
+    client.set(f"{key}no record", "text")
+    odd = [store.load(f"{key}no record"), store.patch(f"{key}half", "", Patch("v1", {"a": "\ud800"}))]
+    fine = [store.patch(f"{key}{i}", "", Patch("v1", {})) for i in range(30)]
+    came = await gathered(*fine[:15], *odd, *fine[15:])
+    assert isinstance(came[15], StoreUnreachable)
+    assert isinstance(came[16], UnicodeEncodeError)
+    assert all(isinstance(each, Written) for each in came[:15] + came[17:])
+
+
+async def test_many_who_are_answered_nothing_all_give_up_together(key: str) -> None:
+    async def silent(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            with suppress(anyio.EndOfStream):
+                while await stream.receive():
+                    pass
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, silent)
+        store = RedisStore(f"redis://127.0.0.1:{port}/0", patience=0.2)
+        came = await gathered(*(store.load(f"{key}{i}") for i in range(100)))
+        assert all(isinstance(each, StoreUnreachable) for each in came)
+        await store.close()
+        tasks.cancel_scope.cancel()
+
+
+async def test_who_still_waits_as_a_store_is_closed_is_told_so(url: str, client: Any, key: str) -> None:
+    store = RedisStore(url)
+    await store.load(key)
+    client.execute_command("CLIENT", "PAUSE", "300", "ALL")
+    asked = [asyncio.ensure_future(store.load(f"{key}{i}")) for i in range(50)]
+    while store._line is None or not store._line._waiting:
+        await checkpoint()
+    await store.close()
+    came = await gathered(*asked)
+    assert all(isinstance(each, StoreUnreachable | Loaded) for each in came)
+
+
+async def test_who_gives_up_takes_nobody_else_along(store: RedisStore, key: str) -> None:
+    asked = [asyncio.ensure_future(store.patch(f"{key}{i}", "", Patch("v1", {}))) for i in range(100)]
+    await checkpoint()
+    for i in range(0, 100, 3):
+        asked[i].cancel()
+    came = await gathered(*(each for i, each in enumerate(asked) if i % 3))
+    assert all(isinstance(each, Written) for each in came)

@@ -11,7 +11,9 @@ Rules that this file obeys:
    not: the user can still be told within WeChat's five seconds.
 5. What wakes is published on a channel named as the key is, and each event loop listens on one connection for all who wait
    there. A message is a hint that may be lost: whoever waits looks as well, often where nothing is heard, else seldom.
-6. What the server is like is looked at once in each process, behind the first answer: it delays nothing, and fails nothing.
+6. A few commands are under way at once; who comes meanwhile waits for one of them, and all who wait go together, as one
+   pipeline. So one user's command is sent at once, and a thousand users' cost a fraction of a thousand.
+7. What the server is like is looked at once in each process, behind the first answer: it delays nothing, and fails nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,7 +40,8 @@ try:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
     from redis.exceptions import ConnectionError as Disconnected
-    from redis.exceptions import RedisError, ResponseError
+    from redis.exceptions import NoScriptError, RedisError, ResponseError
+    from redis.exceptions import TimeoutError as SlowAnswer
 except ImportError:
     raise ConfigurationError("a store in Redis needs the package redis: pip install 'wechat-dialog[redis]'") from None
 
@@ -51,6 +55,8 @@ _PATHS = {"redis": r"(/\d*)?", "rediss": r"(/\d*)?", "unix": "/.+"}
 _VERSION = "v"
 #: seconds to wait for an answer: short enough that the user can still be told within WeChat's five
 _PATIENCE = 3.0
+#: commands, or pipelines of them, under way at once
+_FLIGHTS = 4
 #: connections of one process; more commands at once wait for one of them
 _CONNECTIONS = 32
 #: seconds between looks of one who waits, where wake-ups are heard as well
@@ -136,7 +142,7 @@ class RedisStore:
     async def _run(self, command: str, key: str, *arguments: Any) -> Any:
         with self._reaching():
             line = await self._opened()
-            answer = await line.commands[command](keys=[key], args=arguments)
+            answer = await line.ask(command, key, arguments)
         if self._inspected != line.process:
             self._inspected = line.process
             line.beside(line.inspect(self._where))
@@ -203,10 +209,75 @@ class _Line:
             "patch": script(_PATCH),
             "erase": script("return redis.call('UNLINK', KEYS[1])"),
         }
+        self._under_way, self._closed = 0, False
+        self._waiting: list[_Asked] = []
         self.ear = _Ear(bell, pool.make_connection, patience, self.beside)
         self._tasks: set[asyncio.Task[None]] = set()
         self._patience = patience
         self._life = self._living(pool)
+
+    async def ask(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
+        """What the server answers."""
+        asked = _Asked(command, key, arguments, self._loop.create_future())
+        if self._under_way < _FLIGHTS:
+            await self._fly([asked])
+        else:
+            self._waiting.append(asked)
+        return await asked.answer
+
+    async def _fly(self, crew: list[_Asked]) -> None:
+        """Send these, and have those who wait then sent behind them."""
+        self._under_way += 1
+        try:
+            answers = await self._answers(crew)
+        except (RedisError, OSError) as error:
+            if isinstance(error, Disconnected | SlowAnswer | OSError):  # whoever waits would wait in vain, too
+                crew, self._waiting = crew + self._waiting, []
+            answers = [error] * len(crew)
+        finally:
+            self._under_way -= 1
+            self._next()
+        _answer(crew, answers)
+
+    def _next(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting and self._closed:
+            _answer(waiting, [Disconnected("the connection was closed")] * len(waiting))
+        elif waiting:
+            self.beside(self._fly_for(waiting))
+
+    async def _fly_for(self, crew: list[_Asked]) -> None:
+        """For others, who get an answer whatever happens."""
+        try:
+            await self._fly(crew)
+        finally:
+            _answer(crew, [Disconnected("the connection was closed")] * len(crew))  # if they have none yet
+
+    async def _answers(self, crew: list[_Asked]) -> list[Any]:
+        if len(crew) == 1:
+            return [await self._alone(crew[0])]
+        with suppress(ValueError, TypeError):  # one of them cannot be sent
+            return await self._together(crew)
+        return [await self._alone(asked) for asked in crew]
+
+    async def _together(self, crew: list[_Asked]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for asked in crew:
+            pipeline.evalsha(self.commands[asked.command].sha, 1, asked.key, *asked.arguments)
+        answers = await pipeline.execute(raise_on_error=False)
+        for i, answer in enumerate(answers):
+            if isinstance(answer, NoScriptError):  # the server was begun anew
+                answers[i] = await self._alone(crew[i])
+        return list(answers)
+
+    async def _alone(self, asked: _Asked) -> Any:
+        """The answer, or what is wrong with this command alone."""
+        try:
+            return await self.commands[asked.command](keys=[asked.key], args=asked.arguments)
+        except (Disconnected, SlowAnswer):
+            raise
+        except (RedisError, ValueError, TypeError) as error:
+            return error
 
     def usable(self) -> bool:
         return self.process == os.getpid() and self._loop is asyncio.get_running_loop()
@@ -237,12 +308,33 @@ class _Line:
         try:
             yield
         finally:
+            self._closed = True
             tasks = set(self._tasks)
             for task in tasks:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks, timeout=self._patience)
             await pool.disconnect()
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A command, and who waits for its answer."""
+
+    command: str
+    key: str
+    arguments: Sequence[Any]
+    answer: asyncio.Future[Any]
+
+
+def _answer(crew: Sequence[_Asked], answers: Sequence[Any]) -> None:
+    for asked, came in zip(crew, answers, strict=True):
+        if asked.answer.done():  # whoever asked has given up
+            continue
+        if isinstance(came, Exception):
+            asked.answer.set_exception(came)
+        else:
+            asked.answer.set_result(came)
 
 
 async def _told(answer: Awaitable[Any]) -> Mapping[str, Any]:
