@@ -18,7 +18,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -1032,6 +1032,16 @@ def _endless(*_: Any) -> None:
     raise Endless
 
 
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """What takes longer is endless; it is told so again and again, for it may take that for an error of its own."""
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def noticed(job: tuple[Mutant, int]) -> tuple[Mutant, str]:
     """By which seed or test a mutant is noticed; "" for none. Most are by the first seeds; the tests come before the others."""
     mutant, seeds = job
@@ -1045,8 +1055,8 @@ def among(seeds: range) -> str:
     from .__main__ import broken
 
     def limited(seed: int) -> str | None:
-        signal.alarm(60)
-        return broken(seed)
+        with at_most(60):
+            return broken(seed)
 
     found = ((seed, limited(seed)) for seed in seeds)
     return next((f"seed {seed}: {why[:90]}" for seed, why in found if why), "")
@@ -1063,10 +1073,9 @@ def directed() -> str:
             if report.failed and not self.first:
                 self.first = report.nodeid
 
-    signal.alarm(180)
     failed = Failed()
     paths = [str(TESTS / name) for name in DIRECTED if (TESTS / name).exists()]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with at_most(120), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *paths], plugins=[failed])
     return failed.first or ("the tests cannot be collected" if code not in (0, 1) else "")
 
