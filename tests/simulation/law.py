@@ -330,9 +330,8 @@ class Law:
             if after.unread.get(item.number) is item:
                 continue
             tokens = TOKEN.findall(str(item.say))
-            if not tokens or all(
-                token in kept or token[1:-1] in self.shown or token in self.exempt for token in tokens
-            ):
+            lost = [token for token in tokens if token not in kept and token in self.said and token not in self.exempt]
+            if all(token[1:-1] in self.shown for token in lost):
                 continue  # of a question that was shown, a late repetition may be left away
             message = item.held[0] if item.held else ""
             sent = message and message in self.bound
