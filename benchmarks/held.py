@@ -1,7 +1,6 @@
 """Slow answers held in one worker: what they cost, and how late they are.
 
-    python benchmarks/held.py                  2,000 turns of this worker, their ends spread over a minute
-    python benchmarks/held.py --joined         2,000 deliveries that join turns of another worker
+    python benchmarks/held.py                  2,000 turns of one worker, their ends spread over a minute
 
 A client behaves as WeChat: it hangs up after five seconds and pushes again, three times, and then its user fetches. The worker
 is uvicorn on a real Redis; its processor time and memory are the system's figures.
@@ -115,29 +114,21 @@ async def ready(port: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def measure(count: int, over: float, joined: bool) -> None:
+async def measure(count: int, over: float) -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         store = f"redis://127.0.0.1:{stack.enter_context(running_redis(folder))}/0"
         port, pid = stack.enter_context(worker(store, folder / "log"))
-        other, _ = stack.enter_context(worker(store, folder / "log")) if joined else (port, pid)
         await ready(port)
-        await ready(other)
         began = time.time()
         ends = [began + 8 + over * random.random() for _ in range(count)]
-        first, wechat = Held(lambda: [other]), Held(lambda: [port])
-        if joined:  # the turns are another worker's; these deliveries are of messages that came there before
-            beginning = [asyncio.create_task(first.wait(f"o{i}", end)) for i, end in enumerate(ends)]
-            await asyncio.sleep(4)
+        wechat = Held(lambda: [port])
         cpu, wall = used(pid), time.monotonic()
         came = await asyncio.gather(*(wechat.wait(f"o{i}", end) for i, end in enumerate(ends)))
         cpu, wall = used(pid) - cpu, time.monotonic() - wall
-        if joined:
-            for task in beginning:
-                task.cancel()
         late = sorted(seconds for seconds in came if seconds is not None)
         print(
-            f"{count} {'joined' if joined else 'held'}, ends over {over:.0f} s: {memory(pid):.0f} MB, {100 * cpu / wall:.0f} % of a core, "
+            f"{count} held, ends over {over:.0f} s: {memory(pid):.0f} MB, {100 * cpu / wall:.0f} % of a core, "
             f"late p50 {1000 * statistics.median(late):.0f} ms, p99 {1000 * late[int(0.99 * len(late))]:.0f} ms; {wechat.pushes} pushes, {count - len(late)} answers left with a push that was given up"
         )
 
@@ -146,11 +137,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=2_000)
     parser.add_argument("--over", type=float, default=60.0)
-    parser.add_argument("--joined", action="store_true")
     given = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    asyncio.run(measure(given.count, given.over, given.joined))
+    asyncio.run(measure(given.count, given.over))
 
 
 if __name__ == "__main__":
