@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 
+from . import scenes
 from .run import chaos
 
 
@@ -22,6 +23,10 @@ def main() -> int:
             chaos(kind, given.users, numbers=given.numbers, every=given.every, over=given.over, stops=True)
         )
         print(f"{kind}: {verdict}", flush=True)
+        seen = asyncio.run(scenes.long_step(kind, 30, 7))
+        print(f"{kind}: a step of 30 s whose worker was killed after 7 s: {' | '.join(seen)}", flush=True)
+        wechat = asyncio.run(scenes.rolling_restart(kind, 100, 4))
+        print(f"{kind}: four rolling restarts under {wechat.pushes} pushes, and nobody noticed", flush=True)
     return 0
 
 

@@ -60,7 +60,7 @@ _FLIGHTS = 4
 #: connections of one process; more commands at once wait for one of them
 _CONNECTIONS = 32
 #: seconds between looks of one who waits, where wake-ups are heard as well
-_SELDOM = 1.0
+_SELDOM = 3.0
 #: seconds before a connection that broke is opened again to listen on
 _APART = 0.25
 
