@@ -330,15 +330,14 @@ class Law:
             if after.unread.get(item.number) is item:
                 continue
             tokens = TOKEN.findall(str(item.say))
+            if item.until <= self.world.now or any(s.id in self.left for s in _new(before, after)):
+                self.exempt.update(token for token in tokens if token not in kept)
+                continue
             lost = [token for token in tokens if token not in kept and token in self.said and token not in self.exempt]
-            if all(token[1:-1] in self.shown for token in lost):
+            if not lost or (item.brief is not None and all(token[1:-1] in self.shown for token in lost)):
                 continue  # of a question that was shown, a late repetition may be left away
             message = item.held[0] if item.held else ""
-            sent = message and message in self.bound
-            gone = item.until <= self.world.now or any(s.id in self.left for s in _new(before, after))
-            self.must(sent or gone, "P6 lost:", item)
-            if gone:
-                self.exempt.update(tokens)
+            self.must(message and message in self.bound, "P6 lost:", item)
 
     def told_again(self, before: Record, after: Record) -> None:
         """What a refusal quotes, or what is said anew because it was made anew, is said more often than once."""
