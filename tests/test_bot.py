@@ -355,3 +355,13 @@ def test_a_message_that_no_route_takes_leaves_a_line_in_the_log(caplog: pytest.L
     caplog.set_level("INFO", "wechat")
     assert anyio.run(Bot("token", account="gh_1", store="memory://").deliver, message("x")) is None
     assert [line for line in caplog.messages if "unrouted" in line]
+
+
+@pytest.mark.parametrize("waits", [0, 0.5, -5, float("inf"), float("nan"), True, "5"])
+def test_who_pushes_waits_a_number_of_seconds(waits: Any) -> None:
+    with pytest.raises(ConfigurationError, match="waits="):
+        Bot("token", waits=waits)
+
+
+def test_a_bot_behind_a_gateway_may_say_how_long_that_waits() -> None:
+    assert Bot("token", waits=3).conduct(message()).deadlines.last_chance == 2_300

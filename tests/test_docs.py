@@ -30,9 +30,9 @@ def test_the_times_that_a_page_names_are_those_of_the_code() -> None:
     for words, ms in {
         "It lasts {} seconds": record.LEASE,
         "renewed every {} while": turn.HEARTBEAT,
-        "no older than {} s": attempt.ANSWER_BY,
-        "comes {} s after the last push": attempt.LAST_CHANCE,
-        "has its chance after {} s: WeChat": attempt.LAST_CHANCE,
+        "no older than {} s": attempt.WECHAT.answer_by,
+        "comes {} s after the last push": attempt.WECHAT.last_chance,
+        "has its chance after {} s: WeChat": attempt.WECHAT.last_chance,
         "has its chance after {} s, so": web.HURRY * 1000,
     }.items():
         assert words.format(f"{ms / 1000:g}") in said

@@ -19,7 +19,7 @@ import pytest
 
 from hostile import TOKEN, signed
 from wechat import Bot, ConfigurationError, Message, Reply, Text, TextMessage, WeChatError, ask, step
-from wechat.attempt import LAST_CHANCE
+from wechat.attempt import WECHAT
 from wechat.errors import StoreUnreachable
 from wechat.runtime import Patience
 from wechat.stores import Loaded, Patch, Written
@@ -454,7 +454,7 @@ def test_a_server_with_one_thread_has_the_placeholder_after_a_moment_and_is_told
 def test_a_delivery_is_held_for_the_next_push_or_told_at_once_as_the_bot_says() -> None:
     held, placeholder = Bot("token"), Bot("token", slow="placeholder")
     assert held._chance("gh_1", None)[0] is None
-    assert placeholder._chance("gh_1", None) == (LAST_CHANCE, None)
+    assert placeholder._chance("gh_1", None) == (WECHAT.last_chance, None)
     with pytest.raises(ConfigurationError, match='slow= must be "hold" or "placeholder"'):
         Bot("token", slow="later")  # type: ignore[arg-type]
 
@@ -476,7 +476,7 @@ def test_where_too_many_were_left_waiting_a_delivery_is_told_at_once() -> None:
         await waiting
         return chance
 
-    assert anyio.run(talk) == LAST_CHANCE
+    assert anyio.run(talk) == WECHAT.last_chance
 
 
 def test_a_client_that_hangs_up_is_noticed_and_its_turn_goes_on() -> None:

@@ -30,7 +30,7 @@ from wechat import (
     stream,
     turn,
 )
-from wechat.attempt import ANSWER_BY, LAST_CHANCE, Delivery, choose, is_last
+from wechat.attempt import WECHAT, Deadlines, Delivery, choose, is_last
 from wechat.errors import StepFailed, TimedOut
 from wechat.medium import Medium
 from wechat.record import Seen
@@ -831,8 +831,8 @@ def test_a_worker_that_was_stopped_for_a_while_binds_no_reply_to_a_push_that_is_
     """The store's time as last told stands still meanwhile; the worker's own clock does not."""
     message = Chat(make_bot()).text("hi")
     seen = Seen(message.created, START, "taken", "--", id=message.id)
-    assert Delivery(message, START, age=lambda: ANSWER_BY).carrier(seen, START) == "open"
-    assert Delivery(message, START, age=lambda: ANSWER_BY + 1).carrier(seen, START) == ""
+    assert Delivery(message, START, age=lambda: WECHAT.answer_by).carrier(seen, START) == "open"
+    assert Delivery(message, START, age=lambda: WECHAT.answer_by + 1).carrier(seen, START) == ""
 
 
 def test_a_time_out_that_was_ended_from_outside_and_whose_worker_died_does_no_harm_later() -> None:
@@ -1125,6 +1125,28 @@ def test_which_push_is_the_last(pushes: int, since_first: int, since_created: in
     assert is_last(Delivery(None, start), seen) is last
 
 
+def test_who_waits_less_than_wechat_is_answered_sooner_and_pushes_sooner() -> None:
+    """A gateway in between may give up after three seconds."""
+    short = Deadlines(3_000)
+    assert (short.last_chance, short.answer_by, short.in_time, short.give_up) == (2_300, 2_600, 2_900, 3_200)
+    seen = Seen(START // 1_000, START, "queued", "--" * 2, id="1")
+    later = START + 5_000
+    assert not is_last(Delivery(None, later), seen)
+    assert is_last(Delivery(None, later, deadlines=short), seen)
+
+
+def test_a_delivery_is_answered_by_the_deadlines_of_its_bot() -> None:
+    bot = make_bot()
+    bot.settings = dataclasses.replace(bot.settings, deadlines=Deadlines(2_000))
+    chat = Chat(bot)
+    message = chat.text("order")
+    delivery = Delivery(message, START, deadlines=bot.conduct(message).deadlines)
+    seen = Seen(message.created, START, "queued", "--" * 3, id=message.id)
+    assert delivery.chance_at(seen) == START + 1_300
+    assert delivery.carrier(seen, START + 1_600) == "last"
+    assert delivery.carrier(seen, START + 1_601) == ""
+
+
 def test_at_its_last_chance_a_message_gets_its_own_answer_before_any_other() -> None:
     chat = Chat(make_bot())
     message = chat.text("hi")
@@ -1132,7 +1154,7 @@ def test_at_its_last_chance_a_message_gets_its_own_answer_before_any_other() -> 
     rec.seen[message.id] = Seen(message.created, START, "queued", "------", id=message.id)
     record.put(rec, START, "0", "another's", False)
     record.put(rec, START, message.id, "mine", False)
-    choose(chat.bot.conduct(message), Delivery(message, START), rec, START + LAST_CHANCE)
+    choose(chat.bot.conduct(message), Delivery(message, START), rec, START + WECHAT.last_chance)
     bound = rec.seen[message.id].reply
     assert bound is not None
     assert bound.startswith("mine")

@@ -22,8 +22,6 @@ from .record import Arrival, Carrier, Record, Seen, Standing
 from .replay import Incoming, Machine, Medium, Said, accepts, replay, sign
 from .router import Route, Router, normal
 
-ANSWER_BY = 4_600  #: so long after its arrival a delivery still carries a reply (ms): WeChat waits 5 s, and the way back takes some
-LAST_CHANCE = 4_300  #: when a last delivery says whatever there is
 POISON = 3  #: claims without progress, after which a message is quarantined
 
 
@@ -50,6 +48,40 @@ class Speech(Medium, record.Shape, Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
+class Deadlines:
+    """What follows from how long whoever pushes waits for an answer: WeChat 5 seconds, a gateway in between perhaps less.
+
+    All in ms, from a delivery's arrival.
+    """
+
+    waits: int = 5_000
+
+    @property
+    def answer_by(self) -> int:
+        """So long it still carries a reply: the way back takes some."""
+        return self.waits - 400
+
+    @property
+    def last_chance(self) -> int:
+        """When a last delivery says whatever there is."""
+        return self.waits - 700
+
+    @property
+    def in_time(self) -> int:
+        """A response that was written so soon has reached whoever pushes."""
+        return self.waits - 100
+
+    @property
+    def give_up(self) -> int:
+        """By then whoever pushes has hung up."""
+        return self.waits + 200
+
+
+#: of a bot that says nothing else
+WECHAT = Deadlines()
+
+
+@dataclasses.dataclass(frozen=True)
 class Conduct:
     """How this bot behaves, as far as a turn must know."""
 
@@ -63,6 +95,7 @@ class Conduct:
     after: bool = False
     on_error: bool = False
     pieces: bool = False  # whether the hooks after a turn see what is said before it is complete
+    deadlines: Deadlines = WECHAT
 
 
 class Worker:
@@ -103,20 +136,28 @@ class Delivery:
         chance: int | None = None,
         worker: Worker | None = None,
         age: Callable[[], int] = lambda: 0,
+        deadlines: Deadlines = WECHAT,
     ) -> None:
+        self.deadlines = deadlines
         self.message, self.start, self.mark, self.open = message, start, mark, True
         self.chance, self.worker, self.age = chance, worker or Worker(), age
         self.doubt = False  # whether what it was answered with stays unread until it is known to have left
 
     def carrier(self, seen: Seen, now: int) -> Carrier:
         """What of a reply to that message can still go out with this push."""
-        if not self.open or self.message.id != seen.id or max(now - self.start, self.age()) > ANSWER_BY:
+        if not self.open or self.message.id != seen.id or self.since(now) > self.deadlines.answer_by:
             return ""
         return "last" if is_last(self, seen) else "open"
 
+    def since(self, now: int) -> int:
+        """How long ago it arrived (ms)."""
+        return max(now - self.start, self.age())
+
     def chance_at(self, seen: Seen) -> int | None:
         """When it takes what there is."""
-        times = ([LAST_CHANCE] if is_last(self, seen) else []) + ([] if self.chance is None else [self.chance])
+        times = ([self.deadlines.last_chance] if is_last(self, seen) else []) + (
+            [] if self.chance is None else [self.chance]
+        )
         return self.start + min(times) if times else None
 
 
@@ -217,9 +258,10 @@ def _has_more(rec: Record, seen: Seen) -> bool:
 
 
 def is_last(delivery: Delivery, seen: Seen) -> bool:
-    """Whether WeChat makes no further push of this message: it makes three, five seconds apart."""
-    since = delivery.start - seen.created * 1000
-    return seen.deliveries >= 3 or delivery.start - seen.at >= 9_000 or 9_500 <= since < 60_000
+    """Whether WeChat makes no further push of this message: it makes three, each when it has given up the one before."""
+    since, waits = delivery.start - seen.created * 1000, delivery.deadlines.waits
+    third = delivery.start - seen.at >= 2 * waits - 1_000 or 2 * waits - 500 <= since < 12 * waits
+    return seen.deliveries >= 3 or third
 
 
 # ---- turns ----------------------------------------------------------------------------------------------------------

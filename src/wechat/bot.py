@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import logging
+import math
 import os
 import re
 import secrets
@@ -19,7 +20,7 @@ from typing_extensions import Self
 
 from . import lint, msg, receive, stores
 from . import module as of_2017
-from .attempt import LAST_CHANCE, Conduct, Turn
+from .attempt import Conduct, Deadlines, Turn
 from .budget import Budget
 from .crypto import Cipher
 from .errors import BadMessage, ConfigurationError, Reroute, StoreError, WeChatError
@@ -66,6 +67,7 @@ class Settings:
     timezone: dt.tzinfo
     log_text: bool
     slow: Slow
+    deadlines: Deadlines
 
 
 def _given(argument: str, value: Any, variable: str) -> tuple[Any, str]:
@@ -125,6 +127,14 @@ def _slow(value: Any) -> Slow:
     return found
 
 
+def _deadlines(waits: Any) -> Deadlines:
+    if isinstance(waits, bool) or not isinstance(waits, int | float) or not 1 <= waits < math.inf:
+        raise ConfigurationError(
+            f"waits= must be the seconds that whoever pushes waits for an answer (WeChat: 5), not {waits!r}"
+        )
+    return Deadlines(int(waits * 1000))
+
+
 def _words(argument: str, words: Sequence[str]) -> tuple[str, ...]:
     if isinstance(words, str) or not all(isinstance(word, str) for word in words):
         raise ConfigurationError(f'{argument}= must be a sequence of words, like ("取消", "退出"), not {words!r}')
@@ -179,7 +189,8 @@ class Bot(Router):
     """An account's bot. Register dialogs on it as on a `Router`, and hand it to one of `wechat.web`.
 
     Settings are argument, else variable, else default; a wrong one raises `ConfigurationError`, which names both and says
-    what would be right. Nothing is opened before the first delivery.
+    what would be right. Nothing is opened before the first delivery. `waits`: seconds that whoever pushes waits for an answer,
+    where that is not WeChat's five: a gateway in between may give up sooner.
     """
 
     def __init__(
@@ -199,6 +210,7 @@ class Bot(Router):
         plaintext: bool = False,
         log_text: bool = False,
         slow: Slow = "hold",
+        waits: float = 5,
     ) -> None:
         super().__init__()
         _apart(cancel=_words("cancel", cancel), back=_words("back", back), fetch=_words("fetch", fetch))
@@ -221,6 +233,7 @@ class Bot(Router):
             timezone=_timezone(timezone),
             log_text=log_text,
             slow=_slow(slow),
+            deadlines=_deadlines(waits),
         )
         self._key = "wechat-dialog:%(account)s:%(open_id)s"
         self._named_store = store is not None or "WECHAT_STORE" in os.environ
@@ -339,7 +352,7 @@ class Bot(Router):
                 )
             return int(patience * 1000), None
         if self.settings.slow == "placeholder":
-            return LAST_CHANCE, None
+            return self.settings.deadlines.last_chance, None
         if account not in self._budgets:
             self._budgets[account] = Budget(self._runtime.store, account, self._runtime.now)
         return None, self._budgets[account]
@@ -365,6 +378,7 @@ class Bot(Router):
             after=bool(self._hooks["after"]),
             on_error=bool(self._hooks["on_error"]),
             pieces=self._pieces,
+            deadlines=given.deadlines,
         )
 
     def user(self, openid: str, *, account: str | None = None) -> User:

@@ -28,7 +28,7 @@ import anyio
 import anyio.to_thread
 
 from . import record, turn
-from .attempt import ANSWER_BY, LAST_CHANCE, Conduct, Delivery, Turn, Worker
+from .attempt import Conduct, Delivery, Turn, Worker
 from .budget import Budget
 from .dialog import Step, innermost, running
 from .errors import StoreError, StoreUnreachable, WeChatError
@@ -49,9 +49,11 @@ GRACE = 10.0
 class Patience:
     """How long is waited for what, in seconds."""
 
-    told: float = LAST_CHANCE / 1000  #: after its arrival a delivery that could not be put on record is told so
+    told: float | None = (
+        None  #: after its arrival a delivery that could not be put on record is told so; None: at its last chance
+    )
     answer: float = 0.15  #: and so long before that the store was asked for the last time
-    held: float = turn.GIVE_UP / 1000 + 0.3  #: then WeChat has hung up, whatever the store does
+    more: float = 0.3  #: after whoever pushes has hung up a delivery is over, whatever the store does
     turn: float = 60.0  #: a turn under way waits for a store that does not answer
     outside: float = 3.0  #: and whoever changes a record from outside
     pause: float = 0.1  #: before a store is asked again; then twice as long each time, up to a second
@@ -199,7 +201,10 @@ class Runtime:
             chance=chance,
             worker=self.worker,
             age=lambda: int((self.monotonic() - came) * 1000),
+            deadlines=conduct.deadlines,
         )
+        told = conduct.deadlines.last_chance / 1000 if self.patience.told is None else self.patience.told
+        over = conduct.deadlines.give_up / 1000 + self.patience.more
         held = Held(delivery, asyncio.get_running_loop().create_future())
         waiting = self._open.setdefault((key, message.id), [])
         waiting.append(held)
@@ -209,15 +214,15 @@ class Runtime:
         task = self._spawn(drive.run(work))
         timers = self._account_for(delivery, budget) if budget else []
         try:  # whoever hangs up ends this wait, and not the turn
-            done = await self._first(task, held.said, self.patience.told)
+            done = await self._first(task, held.said, told)
             if not done and not drive.reached:  # a write may be under way
                 done = await self._first(task, held.said, self.patience.answer)
             if not done and not drive.reached:
                 task.cancel()  # its sender is told that it was not taken
-                within = f"{self.store!r} could not be used within {self.patience.told} s"
+                within = f"{self.store!r} could not be used within {told} s"
                 raise StoreUnreachable(within) from drive.trouble
             if not done:
-                await self._first(task, held.said, self.patience.held - self.patience.told)
+                await self._first(task, held.said, over - told)
             said = held.said.result() if held.said.done() else task.result() if task.done() else None
         finally:  # from now on nobody listens
             for timer in timers:
@@ -244,12 +249,12 @@ class Runtime:
 
         async def judge() -> None:
             if await budget.spent():
-                delivery.chance = LAST_CHANCE
+                delivery.chance = delivery.deadlines.last_chance
 
         loop = asyncio.get_running_loop()
         return [
             loop.call_later(self.patience.budget, lambda: self.spawn(judge())),
-            loop.call_later(ANSWER_BY / 1000, count),
+            loop.call_later(delivery.deadlines.answer_by / 1000, count),
         ]
 
     async def sent(self, key: str, delivery: Delivery) -> None:

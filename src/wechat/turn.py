@@ -29,8 +29,6 @@ HEARTBEAT = 2_000  #: between two signs of life of a step that runs (ms)
 PIECE = 500  #: between two looks at what a step that streams has made (ms)
 PAUSE = 250  #: before a step is tried again; then twice as long each time, up to a heartbeat (ms)
 REPEATED = 4_000  #: a message so old as it arrives is pushed again, and nobody knows how its first push ended (ms)
-GIVE_UP = 5_200  #: so long after its arrival WeChat has hung up a delivery (ms)
-IN_TIME = 4_900  #: a response that was written so soon after the delivery's arrival has reached WeChat (ms)
 
 
 # ---- effects, and what is sent back ---------------------------------------------------------------------------------
@@ -294,7 +292,7 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
         fresh = visit.what in ("claimed", "beside")  # what that left behind may be for this very delivery
         if fresh:
             continue
-        if desk.now > delivery.start + GIVE_UP:
+        if desk.now > delivery.start + delivery.deadlines.give_up:
             return None
         yield Wait(desk.version, _next_look(desk, delivery))
         if not delivery.open:
@@ -311,7 +309,7 @@ def _unmet(conduct: Conduct, delivery: Delivery, desk: Desk, outcome: str, says:
 
 def sent(delivery: Delivery, now: int, kept: Keep | None = None) -> Effects:
     """The response to a delivery was written: in time, what it carries is in doubt no more."""
-    if now > delivery.start + IN_TIME:
+    if now > delivery.start + delivery.deadlines.in_time:
         return
     desk = Desk(now, kept.version, kept.record) if kept else Desk(now)
     if not record.in_doubt(desk.rec, delivery.message.id):  # what is kept may be older than what the delivery carries
@@ -464,7 +462,7 @@ def _spawn(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, visit: 
 def _next_look(desk: Desk, delivery: Delivery) -> int:
     """When a waiting delivery looks again, if nothing wakes it: at its last chance, or when a lease may be dead."""
     seen = desk.rec.seen.get(delivery.message.id)
-    times = [delivery.start + GIVE_UP + 100, desk.now + 3_000]
+    times = [delivery.start + delivery.deadlines.give_up + 100, desk.now + 3_000]
     lease = seen.until if seen and seen.until else desk.rec.until if desk.rec.owner else 0
     doubts = [item.held[1] + record.DOUBT for item in desk.rec.unread.values() if item.held]
     chance = delivery.chance_at(seen) if seen else None

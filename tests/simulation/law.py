@@ -230,7 +230,9 @@ class Law:
         for question in SHOWN.findall(text):
             self.shown.setdefault(question, []).append(self.world.now)
         if "[too_many]" in text and was is None:
-            works = after.leased(seen.at - LATE) or self.world.stopped
+            works = (
+                after.leased(seen.at - LATE) or self.world.stopped or self.world.deployed
+            )  # or it may not be claimed
             self.must(works, "too many, and nobody is at work:", seen.id)
         if text == "[thinking]":
             mine = [item for item in after.readable() if item.message == seen.id and not item.doubtful]

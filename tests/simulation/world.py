@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from wechat import record, turn
-from wechat.attempt import LAST_CHANCE, Conduct, Delivery, Turn, Worker
+from wechat.attempt import WECHAT, Conduct, Delivery, Turn, Worker
 from wechat.record import Record
 
 from . import dialogs
@@ -237,7 +237,7 @@ class World:
 
     def delivery(self, typed: Typed) -> Push:
         host = self.host()
-        chance = LAST_CHANCE if self.placeholder > self.rng.random() else None
+        chance = WECHAT.last_chance if self.placeholder > self.rng.random() else None
         mark = f"{next(self.marks):02x}"[-2:]
         came = self.now
         delivery = Delivery(
