@@ -1,9 +1,10 @@
 """Slow answers held in one worker: what they cost, and how late they are.
 
-    python benchmarks/held.py                  2,000 turns of one worker, their ends spread over a minute
+    python benchmarks/held.py                  2,000 turns of this worker, their ends spread over a minute
+    python benchmarks/held.py --joined         2,000 deliveries that join turns of another worker
 
-A client behaves as WeChat: it hangs up after five seconds and pushes again, three times, and then its user fetches. The worker
-is uvicorn on a real Redis; its processor time and memory are the system's figures.
+Whoever pushes waits for as long as it takes here (``Bot(waits=…)``), so that all are held at once. The worker is uvicorn on a real
+Redis; its processor time and memory are the system's figures, from when the last has come until the last is answered.
 """
 
 from __future__ import annotations
@@ -20,21 +21,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tests")]
 
-from chaos.wechat import WeChat  # noqa: E402
+from chaos.wechat import get, post  # noqa: E402
 from servers import free_port, running_redis  # noqa: E402
-from wechat import Bot, Message, step  # noqa: E402
+from wechat import Bot, Message, receive, reply, step  # noqa: E402
 from wechat.web import asgi  # noqa: E402
+
+#: seconds that whoever pushes waits
+WAITS = 120
 
 
 def make() -> Bot:
-    bot = Bot("chaos", account="gh_chaos", store=os.environ["HELD_STORE"])
+    bot = Bot("chaos", account="gh_chaos", store=os.environ["HELD_STORE"], waits=WAITS)
 
     @bot.text(re.compile(r"^\d"))
     @step
@@ -88,25 +92,16 @@ def memory(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-class Held(WeChat):
-    """Knows how late each answer was."""
-
-    async def wait(self, user: str, end: float) -> float | None:
-        """Seconds between an answer's being there, and its being here. Whoever got a placeholder fetches.
-
-        None: it left with a push that was given up just then, and counts as read.
-        """
-        said = await self.send(user, "text", f"{end}")
-        while "was" not in said:
-            if "没有新的" in said or "出错" in said:
-                return None
-            said = await self.send(user, "text", "继续")
-        return time.time() - float(said.rpartition("was ")[2])
+async def push(port: int, user: str, number: int, end: float) -> float:
+    """Seconds between an answer's being there, and its being here."""
+    fields = {"ToUserName": "gh_chaos", "FromUserName": user, "CreateTime": str(int(time.time())), "MsgType": "text"}
+    fields |= {"Content": f"{end}", "MsgId": f"{number}"}
+    body = "".join(f"<{name}>{reply.cdata(text)}</{name}>" for name, text in fields.items())
+    _, came = await post(port, f"<xml>{body}</xml>".encode())
+    return time.time() - float(str(receive.fields(came)["Content"]).rpartition("was ")[2])
 
 
 async def ready(port: int) -> None:
-    from chaos.wechat import get
-
     while True:
         with contextlib.suppress(OSError, EOFError):
             await get(port, "/healthz")
@@ -114,33 +109,54 @@ async def ready(port: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def measure(count: int, over: float) -> None:
+async def measure(count: int, over: float, joined: bool) -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         store = f"redis://127.0.0.1:{stack.enter_context(running_redis(folder))}/0"
         port, pid = stack.enter_context(worker(store, folder / "log"))
+        other = stack.enter_context(worker(store, folder / "log"))[0] if joined else port
         await ready(port)
-        began = time.time()
-        ends = [began + 8 + over * random.random() for _ in range(count)]
-        wechat = Held(lambda: [port])
+        await ready(other)
+        came = count / 100  # seconds: a hundred come in each
+        ends = [time.time() + 3 * came + 5 + over * random.random() for _ in range(count)]
+
+        def pushing(port: int) -> list[asyncio.Task[float]]:
+            return [
+                asyncio.create_task(_later(i * came / count, push(port, f"o{i}", i, end))) for i, end in enumerate(ends)
+            ]
+
+        first = pushing(other)
+        await asyncio.sleep(came + 2)
+        waiting = first
+        if joined:
+            waiting = pushing(port)
+            await asyncio.sleep(came + 2)
         cpu, wall = used(pid), time.monotonic()
-        came = await asyncio.gather(*(wechat.wait(f"o{i}", end) for i, end in enumerate(ends)))
+        late = sorted(await asyncio.gather(*waiting))
         cpu, wall = used(pid) - cpu, time.monotonic() - wall
-        late = sorted(seconds for seconds in came if seconds is not None)
         print(
-            f"{count} held, ends over {over:.0f} s: {memory(pid):.0f} MB, {100 * cpu / wall:.0f} % of a core, "
-            f"late p50 {1000 * statistics.median(late):.0f} ms, p99 {1000 * late[int(0.99 * len(late))]:.0f} ms; {wechat.pushes} pushes, {count - len(late)} answers left with a push that was given up"
+            f"{count} {'joined' if joined else 'held'}, ends over {over:.0f} s: {memory(pid):.0f} MB, "
+            f"{100 * cpu / wall:.0f} % of a core, late p50 {1000 * statistics.median(late):.0f} ms, "
+            f"p99 {1000 * late[int(0.99 * len(late))]:.0f} ms"
         )
+        for task in first:
+            task.cancel()
+
+
+async def _later(seconds: float, work: Coroutine[Any, Any, float]) -> float:
+    await asyncio.sleep(seconds)
+    return await work
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=2_000)
     parser.add_argument("--over", type=float, default=60.0)
+    parser.add_argument("--joined", action="store_true")
     given = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    asyncio.run(measure(given.count, given.over))
+    asyncio.run(measure(given.count, given.over, given.joined))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from .router import Route
 HEARTBEAT = 2_000  #: between two signs of life of a step that runs (ms)
 PIECE = 500  #: between two looks at what a step that streams has made (ms)
 PAUSE = 250  #: before a step is tried again; then twice as long each time, up to a heartbeat (ms)
+UNLEASED = 3_000  #: a delivery looks so often where nobody works (ms)
 REPEATED = 4_000  #: a message so old as it arrives is pushed again, and nobody knows how its first push ended (ms)
 
 
@@ -461,12 +462,14 @@ def _spawn(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, visit: 
 
 def _next_look(desk: Desk, delivery: Delivery) -> int:
     """When a waiting delivery looks again, if nothing wakes it: at its last chance, or when a lease may be dead."""
-    seen = desk.rec.seen.get(delivery.message.id)
-    times = [delivery.start + delivery.deadlines.give_up + 100, desk.now + 3_000]
-    lease = seen.until if seen and seen.until else desk.rec.until if desk.rec.owner else 0
+    seen, works = desk.rec.seen.get(delivery.message.id), delivery.worker.works
+    times = [delivery.start + delivery.deadlines.give_up + 100]
+    if desk.rec.owner not in works and (seen is None or record.beside(seen) not in works):  # else it is told here
+        lease = seen.until if seen and seen.until else desk.rec.until if desk.rec.owner else 0
+        times.append(lease + 1 if lease > desk.now else desk.now + UNLEASED)
     doubts = [item.held[1] + record.DOUBT for item in desk.rec.unread.values() if item.held]
     chance = delivery.chance_at(seen) if seen else None
-    times += [t for t in (chance or 0, *(t + 1 for t in (lease, *doubts))) if t > desk.now]
+    times += [t for t in (chance or 0, *(t + 1 for t in doubts)) if t > desk.now]
     return min(times)
 
 

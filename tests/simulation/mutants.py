@@ -904,8 +904,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a delivery that waits looks again when a lease may be dead",
-                "    times += [t for t in (chance or 0, *(t + 1 for t in (lease, *doubts))) if t > desk.now]",
-                "    times = [delivery.start + delivery.deadlines.give_up + 100]",
+                "        times.append(lease + 1 if lease > desk.now else desk.now + UNLEASED)",
+                "        pass",
+            ),
+            (
+                "a delivery that waits looks again at its last chance",
+                "    times += [t for t in (chance or 0, *(t + 1 for t in doubts)) if t > desk.now]",
+                "    pass",
             ),
             (
                 "a response in time is known to have left",

@@ -60,7 +60,7 @@ _FLIGHTS = 4
 #: connections of one process; more commands at once wait for one of them
 _CONNECTIONS = 32
 #: seconds between looks of one who waits, where wake-ups are heard as well
-_SELDOM = 3.0
+_SELDOM, _MOMENT = 3.0, 0.25
 #: seconds before a connection that broke is opened again to listen on
 _APART = 0.25
 
@@ -112,7 +112,7 @@ class RedisStore:
                 return
             with anyio.move_on_after((until - self._ahead) / 1000 - time.monotonic()):
                 for pause in pauses():
-                    with anyio.move_on_after(_SELDOM if heard else pause):
+                    with anyio.move_on_after(_together(_SELDOM) if heard else pause):
                         await rung.wait()
                         break
                     heard = await self._hears(key)  # before the look: what comes after it is either seen or heard
@@ -444,6 +444,11 @@ class _Ear:
             self._heard.add(channel)
         elif kind == "message":
             self._bell.ring(channel)
+
+
+def _together(seconds: float) -> float:
+    """A little less, so that many who wait look in one moment, and their commands go as one."""
+    return seconds - (time.monotonic() + seconds) % _MOMENT
 
 
 def _name(name: str) -> str:
