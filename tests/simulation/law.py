@@ -53,6 +53,7 @@ class Law:
         self.accepted: dict[str, int] = {}  # messages on record, and since when
         self.left: set[str] = set()  # messages by which the user left
         self.bound: dict[str, str] = {}
+        self.borne: set[str] = set()  # tokens of bound replies
         self.carried: set[str] = set()  # messages whose bound reply went to a push that WeChat still listened to
         self.shown: dict[str, list[int]] = {}  # of a question: when a reply that holds it was bound
         self.screen: list[tuple[int, str, str]] = []
@@ -224,6 +225,7 @@ class Law:
             return
         text = self.world.voice.join([seen.reply]) or ""
         self.bound[seen.id] = text
+        self.borne.update(TOKEN.findall(text))
         typed = self.world.typed[int(seen.id[1:])]
         if typed.current and typed.current.alive and not typed.over and typed.pushes < 3:
             self.carried.add(seen.id)
@@ -336,7 +338,7 @@ class Law:
                 self.exempt.update(token for token in tokens if token not in kept)
                 continue
             lost = [token for token in tokens if token not in kept and token in self.said and token not in self.exempt]
-            if not lost or (item.brief is not None and all(token[1:-1] in self.shown for token in lost)):
+            if not lost or (item.brief is not None and all(token in self.borne for token in lost)):
                 continue  # of a question that was shown, a late repetition may be left away
             message = item.held[0] if item.held else ""
             self.must(message and message in self.bound, "P6 lost:", item)
