@@ -281,7 +281,7 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
             said = conduct.voice.sentence("too_late")
             yield Report(_unmet(conduct, delivery, desk, "too_late", [said]))
             return said
-        if kept and not live.used and not visit.beside and desk.rec.journal == kept.record.journal:
+        if kept and live.machine is kept.machine and not visit.beside and desk.rec.journal == kept.record.journal:
             yield Keep(desk.version, desk.rec, live.machine)  # not needed this time
         kept, live = None, Live(desk.rec, None)
         yield from _spawn(conduct, delivery, desk, claim, visit)
@@ -336,10 +336,10 @@ class Live:
     """A dialog that is kept alive, and the record that it stands in: it is of no use for another, nor for a second try."""
 
     def __init__(self, rec: Record, machine: Machine | None) -> None:
-        self.rec, self.machine, self.used = rec, machine, False
+        self.rec, self.machine = rec, machine
 
     def take(self, rec: Record) -> Machine | None:
-        machine, self.machine, self.used = self.machine, None, True
+        machine, self.machine = self.machine, None
         return machine if rec is self.rec else None
 
 
