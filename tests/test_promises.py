@@ -827,6 +827,29 @@ def test_p7_a_late_refusal_does_not_show_a_question_that_stands_no_more(typed: s
     assert chat.record.unread == {}
 
 
+def test_p6_a_late_text_that_was_made_in_parts_is_not_left_away_with_the_question_behind_it() -> None:
+    def poem(event: Any) -> Any:
+        yield stream(verse())
+        return "so it is"
+
+    bot = serving(order)
+    bot.click("poem")(poem)
+    chat = Chat(bot)
+    chat.say("order")
+    chat.world.durations["verse"] = 3_000
+    click = ClickEvent(event="click", key="poem", **chat._common())
+    chat.world.push(click).delivery.open = False  # its client is gone
+    chat.world.settle()
+    said = chat.say("pears")
+    assert "Roses are red." in said
+    assert "so it is" in said
+
+
+@step
+def verse() -> str:
+    return "Roses are red."
+
+
 def test_p7_who_typed_before_a_question_that_is_in_doubt_is_told_at_once_with_the_question() -> None:
     chat = talking(order)
     chat.world.durations["work"] = 3_000

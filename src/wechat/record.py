@@ -520,7 +520,9 @@ def finish(
     waits, its question was not touched. `repeats`: so much at the end of what it says was said before.
     """
     seen = rec.seen[rec.turn]
-    says = [*first, *_unsaid(rec, says, shape)]
+    unsaid = _unsaid(rec, says, shape)
+    repeats = repeats if unsaid is says else 0  # what is left of a text that was shown in parts is one with it
+    says = [*first, *unsaid]
     rec.journal = [*journal]
     if standing is None:
         forget(rec)

@@ -30,7 +30,7 @@ class WeChat:
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
         self.pushes = self.faults = 0
         self.longest = 0.0  # seconds that a push took that was answered
-        self._strays: set[asyncio.Task[None]] = set()
+        self._strays: defaultdict[str, list[asyncio.Task[None]]] = defaultdict(list)
 
     async def send(self, user: str, kind: str, value: str) -> str:
         """A message, until a push of it is answered. Gives what WeChat shows; "" is nothing."""
@@ -49,11 +49,13 @@ class WeChat:
             try:
                 said = await asyncio.wait_for(self._push(message, body), SECONDS)
             except (OSError, EOFError, asyncio.TimeoutError):
-                await asyncio.sleep(max(0.0, 0.2 - (time.monotonic() - began)) if attempt < PUSHES - 1 else 0)
+                await asyncio.sleep(max(0.0, 1.0 - (time.monotonic() - began)) if attempt < PUSHES - 1 else 0)
                 continue
             self.longest = max(self.longest, time.monotonic() - began)
             return said
         self.faults += 1
+        for stray in self._strays.pop(message, ()):  # who was told that it failed is pushed no more
+            stray.cancel()
         return FAULT
 
     def _stray(self, message: str, body: str) -> None:
@@ -64,13 +66,10 @@ class WeChat:
             with contextlib.suppress(OSError, EOFError, asyncio.TimeoutError):
                 await asyncio.wait_for(self._push(message, body), SECONDS)
 
-        task = asyncio.create_task(later())
-        self._strays.add(task)
-        task.add_done_callback(self._strays.discard)
+        self._strays[message].append(asyncio.create_task(later()))
 
     async def settle(self) -> None:
-        while self._strays:
-            await asyncio.wait(self._strays)
+        await asyncio.gather(*itertools.chain(*self._strays.values()), return_exceptions=True)
 
     async def _push(self, message: str, body: str) -> str:
         self.pushes += 1

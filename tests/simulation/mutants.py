@@ -58,6 +58,11 @@ MUTANTS: list[Mutant] = [
         "record",
         [
             (
+                "what is left of a text that was shown in parts is not taken for a repetition",
+                "repeats = repeats if unsaid is says else 0",
+                "repeats = repeats",
+            ),
+            (
                 "a worker does not take over what it does itself",
                 "not rec.leased(now) and rec.owner not in alive:",
                 "not rec.leased(now):",
