@@ -73,7 +73,10 @@ class WeChat:
 
     async def _push(self, message: str, body: str) -> str:
         self.pushes += 1
+        began = time.monotonic()
         status, came = await post(random.choice(self.ports()), f"<xml>{body}</xml>".encode())
+        if time.monotonic() - began > SECONDS:  # this process was late to hang up: WeChat is not
+            raise asyncio.TimeoutError
         if status != 200:
             raise AssertionError(f"a push was answered {status}: {came!r}")
         if came in (b"", b"success"):
