@@ -1,6 +1,6 @@
 """Slow answers held in one worker: what they cost, and how late they are.
 
-    python benchmarks/held.py                  2,000 turns of this worker, their ends spread over a minute
+    python benchmarks/held.py                  2,000 turns of this worker, their ends spread over half a minute
     python benchmarks/held.py --joined         2,000 deliveries that join turns of another worker
 
 Whoever pushes waits for as long as it takes here (``Bot(waits=…)``), so that all are held at once. The worker is uvicorn on a real
@@ -117,8 +117,9 @@ async def measure(count: int, over: float, joined: bool) -> None:
         other = stack.enter_context(worker(store, folder / "log"))[0] if joined else port
         await ready(port)
         await ready(other)
-        came = count / 100  # seconds: a hundred come in each
-        ends = [time.time() + 3 * came + 5 + over * random.random() for _ in range(count)]
+        came = count / 250  # seconds: so many come in each
+        first_end = time.time() + (2 if joined else 1) * (came + 2) + 1
+        ends = [first_end + over * random.random() for _ in range(count)]
 
         def pushing(port: int) -> list[asyncio.Task[float]]:
             return [
@@ -151,7 +152,7 @@ async def _later(seconds: float, work: Coroutine[Any, Any, float]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=2_000)
-    parser.add_argument("--over", type=float, default=60.0)
+    parser.add_argument("--over", type=float, default=30.0, help="seconds; a reply binds for 55 after its message came")
     parser.add_argument("--joined", action="store_true")
     given = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
