@@ -128,6 +128,19 @@ def doubtful(chat: Chat, message: Message) -> None:
     assert [item.held is not None for item in chat.record.unread.values()] == [True]
 
 
+def lost_with_the_last_push() -> Chat:
+    """The answer to "pears" left with WeChat's last push, and was lost."""
+    chat = talking(order)
+    chat.world.durations["work"] = 11_000
+    chat.say("order")
+    message = chat.text("pears")
+    assert [chat.send(message), chat.send(message)] == ["…", "…"]
+    chat.world.loses_replies = True
+    chat.world.deliver(message)
+    chat.world.loses_replies = False
+    return chat
+
+
 def never(effect: turn.Effect) -> bool:
     return False
 
@@ -735,14 +748,7 @@ def test_p6_a_late_answer_follows_whatever_is_said_next() -> None:
 
 
 def test_p6_a_reply_that_the_last_delivery_took_with_it_may_have_been_read_and_is_there_again() -> None:
-    chat = talking(order)
-    chat.world.durations["work"] = 11_000
-    chat.say("order")
-    message = chat.text("pears")
-    assert [chat.send(message), chat.send(message)] == ["…", "…"]
-    chat.world.loses_replies = True
-    chat.world.deliver(message)
-    chat.world.loses_replies = False
+    chat = lost_with_the_last_push()
     assert [item.held is not None for item in chat.record.unread.values()] == [True]
     chat.later(7)
     assert chat.say("继续") == "可能已读：\n回复“pears”：\npears! how many?"
@@ -752,14 +758,7 @@ def test_p6_a_reply_that_the_last_delivery_took_with_it_may_have_been_read_and_i
 
 def test_p6_a_question_that_may_have_been_read_has_all_its_time_when_it_is_read_again() -> None:
     """Every showing of a question starts its clock, that of one in doubt too."""
-    chat = talking(order)
-    chat.world.durations["work"] = 11_000
-    chat.say("order")
-    message = chat.text("pears")
-    assert [chat.send(message), chat.send(message)] == ["…", "…"]
-    chat.world.loses_replies = True
-    chat.world.deliver(message)
-    chat.world.loses_replies = False
+    chat = lost_with_the_last_push()
     chat.later(50)
     assert chat.say("继续") == "可能已读：\n回复“pears”：\npears! how many?"
     chat.later(50)

@@ -495,21 +495,30 @@ async def test_a_redis_that_is_not_there_is_a_store_that_cannot_be_reached(key: 
     await store.close()
 
 
-async def test_a_redis_that_answers_nothing_is_given_up_before_wechat_gives_up(key: str) -> None:
+@asynccontextmanager
+async def silence() -> AsyncIterator[RedisStore]:
+    """A store at a server that answers nothing."""
+
     async def silent(stream: anyio.abc.SocketStream) -> None:
         async with stream:
-            while await stream.receive():
-                pass
+            with suppress(anyio.EndOfStream):
+                while await stream.receive():
+                    pass
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(anyio.abc.SocketAttribute.local_port)
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, silent)
         store = RedisStore(f"redis://127.0.0.1:{port}/0", patience=0.2)
-        with anyio.fail_after(5), pytest.raises(StoreUnreachable):
-            await store.load(key)
+        yield store
         await store.close()
         tasks.cancel_scope.cancel()
+
+
+async def test_a_redis_that_answers_nothing_is_given_up_before_wechat_gives_up(key: str) -> None:
+    async with silence() as store:
+        with anyio.fail_after(5), pytest.raises(StoreUnreachable):
+            await store.load(key)
 
 
 async def test_a_restarted_redis_is_used_again(tmp_path: Path, key: str) -> None:
@@ -598,21 +607,9 @@ async def test_what_is_wrong_with_one_of_many_is_told_to_it_alone(store: RedisSt
 
 
 async def test_many_who_are_answered_nothing_all_give_up_together(key: str) -> None:
-    async def silent(stream: anyio.abc.SocketStream) -> None:
-        async with stream:
-            with suppress(anyio.EndOfStream):
-                while await stream.receive():
-                    pass
-
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(anyio.abc.SocketAttribute.local_port)
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, silent)
-        store = RedisStore(f"redis://127.0.0.1:{port}/0", patience=0.2)
+    async with silence() as store:
         came = await gathered(*(store.load(f"{key}{i}") for i in range(100)))
-        assert all(isinstance(each, StoreUnreachable) for each in came)
-        await store.close()
-        tasks.cancel_scope.cancel()
+    assert all(isinstance(each, StoreUnreachable) for each in came)
 
 
 async def test_who_still_waits_as_a_store_is_closed_is_told_so(url: str, client: Any, key: str) -> None:
