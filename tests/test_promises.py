@@ -128,13 +128,19 @@ def doubtful(chat: Chat, message: Message) -> None:
     assert [item.held is not None for item in chat.record.unread.values()] == [True]
 
 
-def lost_with_the_last_push() -> Chat:
-    """The answer to "pears" left with WeChat's last push, and was lost."""
+def pushed_twice() -> tuple[Chat, Message]:
+    """The answer to "pears" takes so long that two pushes of it were given up."""
     chat = talking(order)
     chat.world.durations["work"] = 11_000
     chat.say("order")
     message = chat.text("pears")
     assert [chat.send(message), chat.send(message)] == ["…", "…"]
+    return chat, message
+
+
+def lost_with_the_last_push() -> Chat:
+    """The answer to "pears" left with WeChat's last push, and was lost."""
+    chat, message = pushed_twice()
     chat.world.loses_replies = True
     chat.world.deliver(message)
     chat.world.loses_replies = False
@@ -902,11 +908,7 @@ def test_p6_the_placeholder_is_never_in_doubt() -> None:
 
 
 def test_p6_a_worker_that_dies_with_the_last_delivery_loses_nothing() -> None:
-    chat = talking(order)
-    chat.world.durations["work"] = 11_000
-    chat.say("order")
-    message = chat.text("pears")
-    assert [chat.send(message), chat.send(message)] == ["…", "…"]
+    chat, message = pushed_twice()
     bound = []
     chat.world.after_write = lambda rec: bound.append(True) if rec.seen[message.id].reply else None
     chat.world.crash_before = lambda effect: bool(bound)

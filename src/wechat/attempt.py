@@ -284,7 +284,7 @@ class Attempt:
         self.beside: list[str] = []
         self.broken: Diverged | None = None
         self.pauses = False
-        self.owner = rec.owner
+        self.owner = rec.owner  # the lease's name as it was, of which the next one must be another
         self.machine = machine if machine is not None else self.resume()
 
     @property
@@ -295,7 +295,7 @@ class Attempt:
 
     @property
     def under_way(self) -> bool:
-        """Whether a turn has begun that something outside must bring on: a step, or a hook."""
+        """Whether something must bring it on: a step or a hook of the turn that has begun, or the next claim's own write."""
         return bool(self.rec.turn) or self.pauses
 
     @property

@@ -346,7 +346,7 @@ class Bot(Router):
             if not self._hurries:
                 self._hurries = True
                 _log.warning(
-                    "this server has one thread, so slow answers are fetched with a second message after %.0f s: "
+                    "this server has one thread, so slow answers are fetched with a second message after %g s: "
                     "give it threads (gunicorn --threads 8), or use an ASGI server",
                     patience,
                 )

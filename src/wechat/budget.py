@@ -84,4 +84,4 @@ def _more(loaded: Loaded, count: int) -> Patch:
     this, counted = str(loaded.now // _SLICE), _slices(loaded)
     gone = [name for name in loaded.fields if name not in counted]
     put = {this: str(counted.get(this, 0) + count)}
-    return Patch(secrets.token_urlsafe(9), put, gone, loaded.now + SPAN + _SLICE, False)
+    return Patch(secrets.token_urlsafe(9), put, gone, loaded.now + SPAN + _SLICE)

@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl
 
 from .. import crypto, receive, reply
 from ..errors import BadEnvelope, BadMethod, BadSignature, ConfigurationError, ProtocolError, TooLarge
+from ..runtime import Health
 from ..texts import CHINESE, Texts
 
 T = TypeVar("T")
@@ -97,22 +98,6 @@ class Carried(Protocol):
     @property
     def sent(self) -> Callable[[], Coroutine[Any, Any, None]] | None:
         """To be called when the response was written; None: nobody wants to know."""
-
-
-class Health(Protocol):
-    """How a worker is."""
-
-    @property
-    def store(self) -> bool:
-        """Whether its store answers."""
-
-    @property
-    def lag(self) -> float:
-        """Seconds that its event loop is behind."""
-
-    @property
-    def held(self) -> int:
-        """Deliveries that wait for an answer."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +175,7 @@ async def healthy(bots: Mapping[str, Answers]) -> Response:
 
 def given_up() -> Response:
     """For a client that has hung up. It is no ``success``: whoever reads it all the same is to see that something is wrong."""
-    return _plain(200, SENTENCES[408])
+    return _plain(200, GONE)
 
 
 def not_found() -> Response:
@@ -354,11 +339,12 @@ SENTENCES: Mapping[int, str] = {
     400: "This is not a message of WeChat.",
     BadSignature.status: "This is not from WeChat, or Token, EncodingAESKey or AppID are not those of the account.",
     404: "There is no bot here.",
-    408: "The client had hung up.",
     BadMethod.status: "Only GET and POST.",
     TooLarge.status: "This is larger than any message of WeChat.",
     500: "Something went wrong.",
 }
+
+GONE = "The client had hung up."
 
 VISITOR = """\
 这里是一个微信公众号的服务器地址，只和微信说话。
