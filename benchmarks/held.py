@@ -117,7 +117,7 @@ async def measure(count: int, over: float, joined: bool) -> None:
         other = stack.enter_context(worker(store, folder / "log"))[0] if joined else port
         await ready(port)
         await ready(other)
-        came = count / 250  # seconds: so many come in each
+        came = count / 500  # seconds: so many come in each
         first_end = time.time() + (2 if joined else 1) * (came + 2) + 1
         ends = [first_end + over * random.random() for _ in range(count)]
 

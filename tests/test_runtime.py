@@ -18,7 +18,7 @@ import anyio
 import pytest
 
 from hostile import TOKEN, signed
-from wechat import Bot, ConfigurationError, Message, Reply, Text, TextMessage, WeChatError, ask, step
+from wechat import Bot, ConfigurationError, Message, Reply, Text, TextMessage, WeChatError, ask, record, step
 from wechat.attempt import WECHAT
 from wechat.errors import StoreUnreachable
 from wechat.runtime import Patience
@@ -477,6 +477,33 @@ def test_where_too_many_were_left_waiting_a_delivery_is_told_at_once() -> None:
         return chance
 
     assert anyio.run(talk) == WECHAT.last_chance
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_delivery_that_may_be_left_waiting_no_longer_has_its_placeholder_in_time(elsewhere: bool) -> None:
+    """Whether its turn runs on this worker or on another."""
+    store = MemoryStore()
+    bot, gate = held_bot(waits=1.2, store=store)
+    other, other_gate = held_bot(waits=1.2, store=store)
+    impatient(bot, budget=0.01)
+
+    async def talk() -> Any:
+        _, budget = bot._chance("gh_1", None)
+        assert budget is not None
+        for _ in range(20):
+            await budget.add()
+        first = asyncio.create_task(other.deliver(message("x"))) if elsewhere else None
+        while first and not other._runtime.jobs:
+            await asyncio.sleep(0)
+        await bot.carry(message("x"))
+        bound = record.read((await store.load(bot.key("gh_1", "oUser"))).fields).seen["1"].reply
+        gate.set()
+        other_gate.set()
+        if first:
+            await first
+        return bound
+
+    assert "正在思考" in str(anyio.run(talk))
 
 
 def test_a_client_that_hangs_up_is_noticed_and_its_turn_goes_on() -> None:

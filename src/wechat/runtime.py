@@ -20,7 +20,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -148,6 +148,7 @@ class Runtime:
         self._ahead = self._at_most = wall_clock() - int(monotonic() * 1000)
         self._hot: OrderedDict[str, turn.Keep] = OrderedDict()
         self._open: dict[tuple[str, str], list[Held]] = {}
+        self._drives: dict[str, set[Drive]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pid = os.getpid()
         self.worker = Worker()
@@ -212,7 +213,7 @@ class Runtime:
         work = turn.deliver(conduct, held.delivery, owner, self.now(), self._hot.pop(key, None))
         drive = Drive(self, key, self.patience.turn)
         task = self._spawn(drive.run(work))
-        timers = self._account_for(delivery, budget) if budget else []
+        timers = self._account_for(delivery, drive, budget) if budget else []
         try:  # whoever hangs up ends this wait, and not the turn
             done = await self._first(task, held.said, told)
             if not done and not drive.reached:  # a write may be under way
@@ -240,7 +241,7 @@ class Runtime:
         done, _ = await asyncio.wait({task, said}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         return bool(done)
 
-    def _account_for(self, delivery: Delivery, budget: Budget) -> list[asyncio.TimerHandle]:
+    def _account_for(self, delivery: Delivery, drive: Drive, budget: Budget) -> list[asyncio.TimerHandle]:
         """A delivery may be left waiting while the budget lasts; one that was, counts."""
 
         def count() -> None:
@@ -250,6 +251,7 @@ class Runtime:
         async def judge() -> None:
             if await budget.spent():
                 delivery.chance = delivery.deadlines.last_chance
+                drive.look_again()
 
         loop = asyncio.get_running_loop()
         return [
@@ -271,6 +273,24 @@ class Runtime:
         self.after_fork()
         self._hot.pop(key, None)
         await self.store.erase(key)
+
+    @contextlib.contextmanager
+    def driving(self, key: str, drive: Drive) -> Iterator[None]:
+        """While it is under way, it hears of what others here find out of its record."""
+        drives = self._drives.setdefault(key, set())
+        drives.add(drive)
+        try:
+            yield
+        finally:
+            drives.discard(drive)
+            if not drives:
+                self._drives.pop(key, None)
+
+    def ring(self, key: str, by: Drive) -> None:
+        """Wake those who wait here for this record."""
+        for drive in self._drives.get(key, ()):
+            if drive is not by:
+                drive.rung.set()
 
     def answer(self, key: str, message: str, say: Any, doubt: bool) -> None:
         """A reply is bound: whoever waits for it here has it."""
@@ -334,6 +354,7 @@ class Runtime:
             self._pid = os.getpid()
             self._hot.clear()
             self._open.clear()
+            self._drives.clear()
             self._tasks.clear()
             self.jobs.clear()
             self.worker = Worker()
@@ -359,16 +380,19 @@ class Drive:
         self.reached = False  # whether anything of it is on record, or was there already
         self.trouble: StoreUnreachable | None = None  # what the store said last, if it cannot be used
         self._jobs: list[Job] = []  # the last is waited for; a hook may be asked while a step runs
+        self._waiting = anyio.CancelScope()
+        self.rung = asyncio.Event()  # something came to be known here since the store was asked last
 
     async def run(self, work: turn.Effects) -> Any:
         came: Any = None
         try:
-            while True:
-                try:
-                    effect = work.send(came)
-                except StopIteration as end:
-                    return end.value
-                came = await CARRY[type(effect)](self, effect)
+            with self._runtime.driving(self._key, self):
+                while True:
+                    try:
+                        effect = work.send(came)
+                    except StopIteration as end:
+                        return end.value
+                    came = await CARRY[type(effect)](self, effect)
         finally:
             for job in self._jobs:  # of a turn that broke off
                 self._runtime.orphan(job)
@@ -385,6 +409,7 @@ class Drive:
         monotonic, pause = self._runtime.monotonic, self._runtime.patience.pause
         began = asked = monotonic()
         while True:
+            self.rung.clear()
             try:
                 return asked, await ask()
             except StoreUnreachable as error:
@@ -401,6 +426,8 @@ class Drive:
         patch = Patch(version, effect.put, effect.drop, effect.expires, effect.wake)
         asked, came = await self._ask(lambda: self._runtime.store.patch(self._key, effect.version, patch))
         self._runtime.heard(came.now, asked)
+        if effect.wake or isinstance(came, turn.Loaded):
+            self._runtime.ring(self._key, self)
         if isinstance(came, turn.Loaded):
             return came
         self.reached = True
@@ -410,8 +437,23 @@ class Drive:
 
     async def wait(self, effect: turn.Wait) -> None:
         self.reached = True
-        with contextlib.suppress(StoreUnreachable):  # a hint: the load that follows asks again
+        if effect.here:
+            timer = asyncio.get_running_loop().call_later((effect.until - self._runtime.now()) / 1000, self.rung.set)
+            try:
+                await self.rung.wait()
+            finally:
+                timer.cancel()
+            return
+        with (
+            anyio.CancelScope() as self._waiting,
+            contextlib.suppress(StoreUnreachable),
+        ):  # the load that follows asks again
             await self._runtime.store.wait(self._key, effect.until, effect.version)
+
+    def look_again(self) -> None:
+        """What it waits for has changed."""
+        self.rung.set()
+        self._waiting.cancel()
 
     async def do(self, effect: turn.Do) -> Any:
         made: list[str] = []
@@ -458,7 +500,14 @@ class Drive:
         return turn.Busy(self._runtime.now())
 
     async def spawn(self, effect: turn.Spawn) -> None:
-        self._runtime.spawn(Drive(self._runtime, self._key, self._runtime.patience.turn).run(effect.work))
+        self._runtime.spawn(Drive(self._runtime, self._key, self._runtime.patience.turn).beside(effect.work))
+
+    async def beside(self, work: turn.Effects) -> None:
+        """What others here may wait for: they are told when it is over, whatever became of it."""
+        try:
+            await self.run(work)
+        finally:
+            self._runtime.ring(self._key, self)
 
     async def answer(self, effect: turn.Answer) -> None:
         self._runtime.answer(self._key, effect.message, effect.say, effect.doubt)

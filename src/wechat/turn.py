@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Generator, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeAlias
 
 from . import journal, record
@@ -28,6 +27,7 @@ from .router import Route
 HEARTBEAT = 2_000  #: between two signs of life of a step that runs (ms)
 PIECE = 500  #: between two looks at what a step that streams has made (ms)
 PAUSE = 250  #: before a step is tried again; then twice as long each time, up to a heartbeat (ms)
+MOMENT = 250  #: looks at what may be dead fall on its multiples, so that a store gets many at once (ms)
 UNLEASED = 3_000  #: a delivery looks so often where nobody works (ms)
 REPEATED = 4_000  #: a message so old as it arrives is pushed again, and nobody knows how its first push ended (ms)
 
@@ -96,10 +96,15 @@ class Nap:
 
 @dataclasses.dataclass(frozen=True)
 class Wait:
-    """Until something changed since `version`, or it is time. Gives None: load to see."""
+    """Until something changed since `version`, or it is time. Gives None: load to see.
+
+    `here`: what is waited for is done on this very worker. It is enough to be told of what is written here, and of what
+    was found there by who wrote.
+    """
 
     version: str
     until: int
+    here: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -242,8 +247,7 @@ class Desk:
             if not put and not drop:
                 return True
             there = self.rec.seen != new.seen or self.rec.unread != new.unread or not new.turn or not new.owner
-            seen = (wake or not new.owner) and there
-            came = yield Write(self.version, put, drop, record.expires(new, self.now), seen, turns())
+            came = yield Write(self.version, put, drop, record.expires(new, self.now), wake and there, turns())
             if isinstance(came, Written):
                 self.now, self.version, self.rec = came.now, came.version, new
                 return True
@@ -264,12 +268,13 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
     for number in itertools.count():
         claim = f"{owner}.{number}"  # a lease is of one claim
         try:
-            if not fresh:
+            if number == 0 and not fresh:
                 age = delivery.age()
                 waited = yield from desk.load()
-                if number == 0:  # by the store's clock, of which a new worker knows nothing
-                    delivery.start = desk.now - age - waited
-                elif not delivery.open:  # the load took long
+                delivery.start = desk.now - age - waited  # by the store's clock, of which a new worker knows nothing
+            elif not fresh:
+                yield from _wait(desk, delivery)
+                if not delivery.open:
                     return None
             visit = yield from _visit(conduct, delivery, desk, claim, live)
         except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
@@ -291,12 +296,7 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
                 delivery.doubt = record.in_doubt(desk.rec, delivery.message.id)
             return reply
         fresh = visit.what in ("claimed", "beside")  # what that left behind may be for this very delivery
-        if fresh:
-            continue
-        if desk.now > delivery.start + delivery.deadlines.give_up:
-            return None
-        yield Wait(desk.version, _next_look(desk, delivery))
-        if not delivery.open:
+        if not fresh and desk.now > delivery.start + delivery.deadlines.give_up:
             return None
 
 
@@ -451,26 +451,46 @@ def _claimed(
 
 def _spawn(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, visit: Visit) -> Effects:
     for message in visit.beside:
+        delivery.worker.works.add(record.beside(desk.rec.seen[message]))
         yield Spawn(run_beside(conduct, delivery, message, owner, desk.copy()))
     if visit.attempt is None:
         return
     if visit.attempt.under_way:
+        delivery.worker.works.add(desk.rec.owner)  # whoever looks before it begins is told here, too
         yield Spawn(run(conduct, delivery, desk.copy(), visit.attempt, wary=visit.wary))
     else:
         yield Keep(desk.version, desk.rec, visit.attempt.machine)
 
 
-def _next_look(desk: Desk, delivery: Delivery) -> int:
-    """When a waiting delivery looks again, if nothing wakes it: at its last chance, or when a lease may be dead."""
-    seen, works = desk.rec.seen.get(delivery.message.id), delivery.worker.works
-    times = [delivery.start + delivery.deadlines.give_up + 100]
-    if desk.rec.owner not in works and (seen is None or record.beside(seen) not in works):  # else it is told here
-        lease = seen.until if seen and seen.until else desk.rec.until if desk.rec.owner else 0
-        times.append(lease + 1 if lease > desk.now else desk.now + UNLEASED)
-    doubts = [item.held[1] + record.DOUBT for item in desk.rec.unread.values() if item.held]
+def _wait(desk: Desk, delivery: Delivery) -> Effects:
+    """Wait until there is something new, or to do: not only that a lease lives on."""
+    while True:
+        due = _due(desk, delivery)
+        seen, before = desk.rec.seen.get(delivery.message.id), desk.rec
+        here = (record.beside(seen) if seen and seen.until else desk.rec.owner) in delivery.worker.works
+        until = due if here else min(due, _lease_look(desk, delivery, seen))
+        yield Wait(desk.version, until, here)
+        if not delivery.open:
+            return
+        yield from desk.load()
+        if desk.now >= due or not record.lives_on(before, desk.rec, desk.now, delivery.message.id):
+            return
+
+
+def _due(desk: Desk, delivery: Delivery) -> int:
+    """When a waiting delivery has something to do, if nothing wakes it."""
+    seen = desk.rec.seen.get(delivery.message.id)
+    doubts = [item.held[1] + record.DOUBT + 1 for item in desk.rec.unread.values() if item.held]
     chance = delivery.chance_at(seen) if seen else None
-    times += [t for t in (chance or 0, *(t + 1 for t in doubts)) if t > desk.now]
-    return min(times)
+    over = delivery.start + delivery.deadlines.give_up + 100
+    return min([over, *(t for t in (chance or 0, *doubts) if t > desk.now)])
+
+
+def _lease_look(desk: Desk, delivery: Delivery, seen: Seen | None) -> int:
+    """When somebody's lease may be dead. Who has waited long, which is longer than WeChat does, looks more seldom."""
+    lease = seen.until if seen and seen.until else desk.rec.until if desk.rec.owner else 0
+    look = max(lease, desk.now + delivery.since(desk.now) // 2) if lease > desk.now else desk.now + UNLEASED
+    return look // MOMENT * MOMENT + MOMENT
 
 
 # ---- the turns under a lease -----------------------------------------------------------------------------------------
@@ -837,7 +857,20 @@ class Claim:
 
 
 def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message: Any, claim: Claim) -> Effects:
-    """Its verdict gives the message its state."""
+    """Its verdict gives the message its state. Nobody may look at it again, so whoever judged it goes on with what came of it."""
+    says = yield from _objections(conduct, desk, seen, message, claim)
+    if says is None:
+        return
+    try:
+        visit = yield from _judged(conduct, delivery, desk, message, claim, says, True)
+    except UnknownFormat:  # a dialog that only a newer worker knows
+        visit = yield from _judged(conduct, delivery, desk, message, claim, says, False)
+    yield from _spawn(conduct, delivery, desk, claim.owner, visit)
+    yield from _tell_here(desk, seen.id)
+
+
+def _objections(conduct: Conduct, desk: Desk, seen: Seen, message: Any, claim: Claim) -> Effects:
+    """What the hooks before a message say to it; None where it goes on no more."""
     came: Any = Done(None, None, desk.now)
     poisoned = seen.claims > POISON
     if not poisoned:
@@ -845,15 +878,26 @@ def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message
     if isinstance(came, Halted):
         yield from desk.update(claim.hand_over)
     if not isinstance(came, Done):
-        return
+        return None
     says = [conduct.voice.sentence("failed")] if poisoned else hooked(conduct, "before", [], came)
     if poisoned or came.error is not None:
         outcome = "quarantined" if poisoned else "failed"
         yield Report(Turn(message, conduct.voice.public(says), "before", outcome, 0, seen.deliveries, came.error))
+    return says
 
+
+def _judged(
+    conduct: Conduct,
+    delivery: Delivery,
+    desk: Desk,
+    message: Any,
+    claim: Claim,
+    says: Sequence[Any],
+    may_claim: bool,
+) -> Effects:
     made: list[Visit] = []
 
-    def verdict(may_claim: bool, rec: Record, now: int) -> bool:
+    def verdict(rec: Record, now: int) -> bool:
         made[:] = [Visit("wait")]  # of a write that was refused, nothing is left
         held = claim.held(rec)
         if held is None:
@@ -876,18 +920,9 @@ def _check(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message
             made[:] = [_claimed(conduct, delivery, rec, now, found)]
         return True
 
-    try:
-        yield from _judge(desk, partial(verdict, True), made)
-    except UnknownFormat:  # a dialog that only a newer worker knows
-        yield from _judge(desk, partial(verdict, False), made)
-    yield from _go_on_warily(conduct, delivery, desk, claim.owner, made)
-    yield from _spawn(conduct, delivery, desk, claim.owner, made[0])
-    yield from _tell_here(desk, seen.id)
-
-
-def _judge(desk: Desk, verdict: Callable[[Record, int], bool], made: list[Visit]) -> Effects:
-    """Nobody may look at this message again, so whoever judged it goes on with what came of it."""
     yield from desk.update(verdict, turns=lambda: _reports(made))
+    yield from _go_on_warily(conduct, delivery, desk, claim.owner, made)
+    return made[0]
 
 
 def _handle(conduct: Conduct, delivery: Delivery, desk: Desk, seen: Seen, message: Any, claim: Claim) -> Effects:

@@ -114,6 +114,8 @@ class Work:
     done: str = ""  # the key of the step that was done last, and is not on record yet
     token: int = 0  # of what it waits for: a later wake-up is none
     looks: bool = False  # it waits for a job
+    here: bool = False  # it waits for what is done on its worker
+    rung: bool = False  # something came to be known on its worker since it asked the store last
 
 
 class World:
@@ -417,6 +419,7 @@ class World:
     # effects: Ellipsis where it takes time
 
     def load(self, work: Work, effect: Any, tries: int = 0) -> Any:
+        work.rung = False
         if self.chance(self.kills):
             self.kill(work.host)
         else:
@@ -435,6 +438,8 @@ class World:
             came = turn.Loaded(self.version, self.fields, self.now)
         if work.host.gen != work.gen:
             return
+        if isinstance(effect, turn.Write) and (effect.wake or isinstance(came, turn.Loaded)):
+            self.ring(work.host, work)
         if self.chance(self.kills):
             self.kill(work.host)
         elif tries < 2 and self.chance(self.loses):  # the acknowledgement
@@ -456,12 +461,22 @@ class World:
         self.law.written(work, before, self.rec, effect)
         if effect.wake:
             for other, token in self.waiting:
-                if not self.faults or self.rng.random() < 0.9:  # a hint, sometimes lost
+                if not other.here and (not self.faults or self.rng.random() < 0.9):  # a hint, sometimes lost
                     self.at(self.now, self.wake, other, token)
+
+    def ring(self, host: Host, by: Work | None = None) -> None:
+        """Whoever waits on the same worker is told; that is no hint which may be lost."""
+        for work in host.works:
+            if work is not by:
+                work.rung = True
+        for other, token in self.waiting:
+            if other.host is host:
+                self.at(self.now, self.wake, other, token)
 
     def wait(self, work: Work, effect: turn.Wait) -> Any:
         work.token += 1
-        if effect.version != self.version:
+        work.here = effect.here
+        if work.rung if effect.here else effect.version != self.version:
             self.at(self.soon(5), self.step, work, None)
             return ...
         self.waiting.append((work, work.token))
@@ -573,7 +588,7 @@ class World:
         self.step(work, turn.Busy(self.local(work.host)))
 
     def start(self, work: Work, effect: turn.Spawn) -> Any:
-        self.spawn(work.host, effect.work)
+        self.spawn(work.host, effect.work, lambda _: self.ring(work.host))
 
     def answer(self, work: Work, effect: turn.Answer) -> Any:
         for push in [push for push in work.host.pushes if push.typed.message.id == effect.message]:

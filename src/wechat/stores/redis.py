@@ -10,7 +10,7 @@ Rules that this file obeys:
 4. A command that a lost connection cut off is sent once more: every one of them may be made twice. One that is slow is
    not: the user can still be told within WeChat's five seconds.
 5. What wakes is published on a channel named as the key is, and each event loop listens on one connection for all who wait
-   there. A message is a hint that may be lost: whoever waits looks as well, often where nothing is heard, else seldom.
+   there. Whoever waits looks again and again until its channel is heard, and is woken where that connection breaks.
 6. A few commands are under way at once; who comes meanwhile waits for one of them, and all who wait go together, as one
    pipeline. So one user's command is sent at once, and a thousand users' cost a fraction of a thousand.
 7. What the server is like is looked at once in each process, behind the first answer: it delays nothing, and fails nothing.
@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from ..errors import ConfigurationError, StoreUnreachable
-from . import Bell, Loaded, Patch, Written, pauses, wrong
+from . import Bell, Loaded, Patch, Signal, Written, pauses, wrong
 
 try:
     from redis.asyncio import BlockingConnectionPool, Redis
@@ -59,8 +59,6 @@ _PATIENCE = 3.0
 _FLIGHTS = 4
 #: connections of one process; more commands at once wait for one of them
 _CONNECTIONS = 32
-#: seconds between looks of one who waits, where wake-ups are heard as well
-_SELDOM, _MOMENT = 3.0, 0.25
 #: seconds before a connection that broke is opened again to listen on
 _APART = 0.25
 
@@ -87,8 +85,12 @@ class RedisStore:
         return f"RedisStore({self._where!r})"
 
     async def load(self, key: str) -> Loaded:
+        ear = await self._ear()
+        before = ear.known(key)
         now, fields = await self._run("load", key)
-        return _loaded(self._heard(now), fields)
+        loaded = _loaded(self._heard(now), fields)
+        ear.saw(key, loaded.version, before)
+        return loaded
 
     async def patch(self, key: str, version: str, patch: Patch) -> Written | Loaded:
         drop = [_name(name) for name in patch.drop]
@@ -106,18 +108,29 @@ class RedisStore:
     async def wait(self, key: str, until: int, seen: str | None = None) -> None:
         """As every store's; what another process writes without waking, or while nothing is heard, is noticed a little later."""
         with self._bell.listening(key) as rung:
-            heard = False  # most waits are over before it would pay to listen
-            there = await self._look(key)
+            ear = await self._ear()
+            known = ear.known(key)  # before the look: what comes after it is either seen or heard
+            there = seen if seen is not None and known == seen else await self._look(key)
             if seen is not None and there != seen:
                 return
             with anyio.move_on_after((until - self._ahead) / 1000 - time.monotonic()):
-                for pause in pauses():
-                    with anyio.move_on_after(_together(_SELDOM) if heard else pause):
-                        await rung.wait()
-                        break
-                    heard = await self._hears(key)  # before the look: what comes after it is either seen or heard
-                    if await self._look(key) != there:
-                        break
+                if known is not None or not await self._changes(key, there, rung):
+                    await rung.wait()
+
+    async def _changes(self, key: str, there: str, rung: Signal) -> bool:
+        """Look until something is there, or its channel is heard. Gives whether something is."""
+        for pause in pauses():  # the first is before anybody listens: most waits are over before it would pay
+            with anyio.move_on_after(pause):
+                await rung.wait()
+                return True
+            ear = await self._ear()
+            ear.attend(key)
+            heard = ear.known(key) is not None
+            if await self._look(key) != there:
+                return True
+            if heard:
+                break
+        return False
 
     async def erase(self, key: str) -> None:
         await self._run("erase", key)
@@ -148,12 +161,9 @@ class RedisStore:
             line.beside(line.inspect(self._where))
         return answer
 
-    async def _hears(self, key: str) -> bool:
-        """Whether wake-ups are heard already. Sees to it that they will be."""
+    async def _ear(self) -> _Ear:
         with self._reaching():
-            line = await self._opened()
-        line.ear.attend(key)
-        return line.ear.hears(key)
+            return (await self._opened()).ear
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -368,19 +378,28 @@ class _Ear:
     ) -> None:
         self._bell, self._connection, self._patience, self._beside = bell, connection, patience, beside
         self._changed = asyncio.Event()
-        self._heard: set[str] = set()
+        self._asked: set[str] = set()  # what it listens to, or has asked to
+        self._known: dict[
+            str, object
+        ] = {}  # what it hears, and the version that stands there; an object() where nobody knows
         self._life: asyncio.Task[None] | None = None
 
     def attend(self, key: str) -> None:
         """Somebody waits for `key`, and the bell knows it. Raises `UnicodeEncodeError` for what cannot be a key."""
         key.encode()
-        self._changed.set()
+        if key not in self._asked:
+            self._changed.set()
         if self._life is None or self._life.done():
             self._life = self._beside(self._live())
 
-    def hears(self, key: str) -> bool:
-        """Whether the server has said that from now on it tells of `key`."""
-        return key in self._heard
+    def known(self, key: str) -> object:
+        """The version that stands there, or an object that is no other; None where the server has not said that it tells of `key`."""
+        return self._known.get(key)
+
+    def saw(self, key: str, version: str, before: object) -> None:
+        """That version was there, and nothing was heard since `before` was known."""
+        if before is not None and self._known.get(key) is before:
+            self._known[key] = version
 
     async def _live(self) -> None:
         while True:
@@ -403,29 +422,42 @@ class _Ear:
                 talking.cancel()
                 await asyncio.wait({talking}, timeout=self._patience)  # it would open what is closed
         finally:
-            self._heard.clear()
+            heard, self._known = self._known, {}
+            self._asked.clear()
+            for key in heard:  # what came meanwhile was not heard
+                self._bell.ring(key)
             await connection.disconnect()
 
     async def _talk(self, connection: Any) -> None:
-        """Say what is waited for, as often as that changes; and where it does not, that somebody is there."""
-        asked: set[str] = set()
+        """Say what is waited for, at once; and now and then what is not any more, and that somebody is there."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._patience
         with suppress(RedisError, OSError):  # then the connection is closed, which the one who listens notices
             while True:
                 self._changed.clear()
-                awaited = self._bell.awaited()
-                self._heard &= awaited
-                for command, keys in (("SUBSCRIBE", awaited - asked), ("UNSUBSCRIBE", asked - awaited)):
-                    if keys:
-                        await connection.send_command(command, *keys)
-                if awaited == asked:
+                new = self._bell.awaited() - self._asked
+                self._asked |= new
+                if new:
+                    await connection.send_command("SUBSCRIBE", *new)
+                if loop.time() >= due:
+                    due = loop.time() + self._patience
+                    await self._forget(connection)
                     await connection.send_command("PING")
-                asked = awaited
                 # no time limit around the wait: one that ends just as the task is cancelled would swallow that
-                timer = asyncio.get_running_loop().call_later(self._patience, self._changed.set)
+                timer = loop.call_at(due, self._changed.set)
                 try:
                     await self._changed.wait()
                 finally:
                     timer.cancel()
+
+    async def _forget(self, connection: Any) -> None:
+        """Listen no more to what nobody waits for."""
+        over = self._asked - self._bell.awaited()
+        self._asked -= over
+        for key in over:
+            self._known.pop(key, None)
+        if over:
+            await connection.send_command("UNSUBSCRIBE", *over)
 
     async def _listen(self, connection: Any) -> None:
         """Ring for whatever is heard. Ends where nothing is, not even an answer to the other's call."""
@@ -440,15 +472,10 @@ class _Ear:
                 self._take(*heard[:2])
 
     def _take(self, kind: str, channel: str) -> None:
-        if kind == "subscribe":
-            self._heard.add(channel)
-        elif kind == "message":
+        if channel in self._asked and kind in ("subscribe", "message"):
+            self._known[channel] = object()
+        if kind == "message":
             self._bell.ring(channel)
-
-
-def _together(seconds: float) -> float:
-    """A little less, so that many who wait look in one moment, and their commands go as one."""
-    return seconds - (time.monotonic() + seconds) % _MOMENT
 
 
 def _name(name: str) -> str:
