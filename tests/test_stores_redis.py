@@ -189,8 +189,13 @@ def listening(client: Any) -> list[Any]:
     return found
 
 
+def commands(client: Any) -> int:
+    """How many of a store's commands the server has carried out."""
+    return int(client.info("commandstats")["cmdstat_evalsha"]["calls"])
+
+
 def hears(store: RedisStore, key: str) -> bool:
-    return store._line is not None and store._line.ear.hears(key)
+    return store._line is not None and store._line.ear.known(key) is not None
 
 
 async def test_a_patch_that_wakes_is_published_and_one_that_does_not_is_not(
@@ -227,9 +232,16 @@ anyio.run(wake, *sys.argv[1:])
 """
 
 
+async def wait(store: RedisStore, key: str, times: int) -> None:
+    """Until it was woken so many times."""
+    until = (await store.load(key)).now + 600_000
+    for _ in range(times):
+        await store.wait(key, until)
+
+
 async def test_what_others_publish_may_be_no_text(store: RedisStore, client: Any, key: str) -> None:
     async with in_time() as tasks:
-        tasks.start_soon(store.wait, key, (await store.load(key)).now + 600_000)
+        tasks.start_soon(wait, store, key, 2)
         await until(lambda: hears(store, key))
         client.publish(key, b"\xff")
         await until(lambda: not hears(store, key))
@@ -248,9 +260,8 @@ async def test_another_process_wakes_all_who_wait_here(store: RedisStore, client
     assert (await store.load(key)).fields == {"by": "another"}
 
 
-async def test_one_connection_listens_for_all_who_wait_and_only_for_them(
-    store: RedisStore, client: Any, key: str
-) -> None:
+async def test_one_connection_listens_for_all_who_wait_and_only_for_them(client: Any, url: str, key: str) -> None:
+    store = RedisStore(url, patience=0.5)
     now, before = (await store.load(key)).now, len(listening(client))
     keys = {f"{key}.{i}" for i in range(20)}
     async with in_time() as tasks:
@@ -278,14 +289,49 @@ async def test_a_store_that_waits_for_nothing_listens_to_nothing(store: RedisSto
     assert len(listening(client)) == before
 
 
-async def test_where_the_listening_connection_breaks_it_is_opened_again(
+async def test_who_waits_where_its_channel_is_heard_asks_nothing(store: RedisStore, client: Any, key: str) -> None:
+    """What it saw last stands there, for else it would have heard."""
+    await store.patch(key, "", Patch("v1", {}))
+    now = (await store.load(key)).now
+    async with in_time() as tasks:
+        tasks.start_soon(store.wait, key, now + 600_000, "v1")
+        await until(lambda: hears(store, key))
+        await store.load(key)
+        before = commands(client)
+        with anyio.move_on_after(0):
+            await store.wait(key, now + 600_000, "v1")
+        await store.wait(key, 0, "v1")
+        assert commands(client) == before
+        await store.patch(key, "v1", Patch("v2", {}, wake=True))
+        await store.wait(key, now + 600_000, "v1")
+
+
+async def test_what_was_written_while_a_load_was_under_way_is_seen_by_who_waits_then(
+    store: RedisStore, client: Any, key: str
+) -> None:
+    await store.patch(key, "", Patch("v1", {}))
+    now = (await store.load(key)).now
+    async with in_time() as tasks:
+        tasks.start_soon(store.wait, key, now + 600_000, "v1")
+        await until(lambda: hears(store, key))
+        ear = store._line.ear if store._line else None
+        assert ear is not None
+        before = ear.known(key)
+        client.publish(key, "")
+        await until(lambda: ear.known(key) is not before)
+        ear.saw(key, "v1", before)  # the answer of a load that was sent before
+        assert ear.known(key) != "v1"
+
+
+async def test_where_the_listening_connection_breaks_who_waits_is_woken_and_it_is_opened_again(
     store: RedisStore, client: Any, key: str
 ) -> None:
     async with in_time() as tasks:
-        tasks.start_soon(store.wait, key, (await store.load(key)).now + 600_000)
+        tasks.start_soon(wait, store, key, 4)
         for _ in range(3):
-            await until(lambda: client.pubsub_numsub(key) == [(key, 1)])
+            await until(lambda: hears(store, key))
             assert client.client_kill_filter(_type="pubsub") >= 1
+            await until(lambda: not hears(store, key))
         await until(lambda: client.publish(key, "") == 1)
 
 
@@ -296,7 +342,7 @@ async def test_a_listening_connection_that_says_nothing_any_more_is_given_up_for
     async with between.serving() as through:
         store = RedisStore(f"redis://127.0.0.1:{through}/0", patience=0.5)
         async with in_time() as tasks:
-            tasks.start_soon(store.wait, key, (await store.load(key)).now + 600_000)
+            tasks.start_soon(wait, store, key, 2)
             await until(lambda: hears(store, key))
             between.silence()
             await until(lambda: not hears(store, key))

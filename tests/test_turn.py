@@ -1413,3 +1413,156 @@ def test_a_side_dialog_above_one_that_only_a_newer_worker_knows_is_left_alone() 
     chat.world.deliver(chat.text("x"))
     assert begun == Counter()
     assert (chat.record.owner, chat.record.claims) == (head, 0)
+
+
+# ---- waiting --------------------------------------------------------------------------------------------------------
+
+
+def anothers_turn(chat: Chat, lease: int) -> tuple[Any, dict[str, str]]:
+    """A message, and what is on record while another worker works at it, for so long (ms)."""
+    message = chat.text("order")
+    begun = turn.deliver(chat.bot.conduct(message), Delivery(message, chat.world.now), "another", chat.world.now)
+    begun.send(None)
+    write = begun.send(turn.Loaded("", {}, chat.world.now))
+    assert isinstance(write, turn.Write)
+    rec = record.read(write.put)
+    for seen in [seen for seen in rec.seen.values() if seen.until]:
+        record.change(rec, seen, until=chat.world.now + lease)
+    rec.until = chat.world.now + lease
+    return message, record.fields(rec)
+
+
+def renewed(fields: dict[str, str], until: int) -> dict[str, str]:
+    rec = record.read(fields)
+    rec.until = until
+    return record.fields(rec)
+
+
+def joined(chat: Chat, message: Any, fields: dict[str, str], waits: int = 5_000) -> tuple[Any, turn.Wait]:
+    """A delivery of what is under way elsewhere, and how it waits."""
+    delivery = Delivery(message, chat.world.now, deadlines=Deadlines(waits))
+    work = turn.deliver(chat.bot.conduct(message), delivery, "this", chat.world.now)
+    work.send(None)
+    wait = work.send(turn.Loaded("v0", fields, chat.world.now))
+    assert isinstance(wait, turn.Wait)
+    return work, wait
+
+
+def slow_bot() -> Bot:
+    bot = Bot("token", store="memory://")
+
+    @bot.text("order")
+    def order(message: Any) -> Any:
+        yield reserve("x")
+
+    return bot
+
+
+def test_who_waits_for_anothers_turn_looks_when_its_lease_may_be_dead_and_waits_on_where_it_lives() -> None:
+    chat = Chat(slow_bot())
+    message, fields = anothers_turn(chat, 1_000)
+    work, wait = joined(chat, message, fields)
+    end = chat.world.now + 1_000
+    assert not wait.here
+    assert end < wait.until <= end + turn.MOMENT
+    assert wait.until % turn.MOMENT == 0  # as all who look then do
+    assert isinstance(work.send(None), turn.Load)
+    again = work.send(turn.Loaded("v2", renewed(fields, end + 2_000), wait.until))
+    assert isinstance(again, turn.Wait)
+    assert again.version == "v2"
+    assert end + 2_000 < again.until <= end + 2_000 + turn.MOMENT
+    assert isinstance(work.send(None), turn.Load)
+    assert isinstance(work.send(turn.Loaded("v2", renewed(fields, end + 2_000), again.until)), turn.Write)  # it is dead
+
+
+def test_who_has_waited_long_looks_more_seldom() -> None:
+    chat = Chat(slow_bot())
+    message, fields = anothers_turn(chat, 3_000)
+    work, _ = joined(chat, message, fields, waits=120_000)
+    work.send(None)
+    now = chat.world.now + 40_000
+    wait = work.send(turn.Loaded("v2", renewed(fields, now + 4_000), now))
+    assert now + 20_000 <= wait.until <= now + 20_000 + turn.MOMENT
+
+
+def test_who_waits_visits_where_more_happened_than_a_sign_of_life() -> None:
+    chat = Chat(slow_bot())
+    message, fields = anothers_turn(chat, 3_000)
+    work, wait = joined(chat, message, fields)
+    work.send(None)
+    rec = record.read(renewed(fields, wait.until + 5_000))
+    [seen] = rec.seen.values()
+    rec.owner, rec.turn, rec.journal = "", "", []
+    record.change(rec, seen, state="done", reply="pears")
+    with pytest.raises(StopIteration) as answered:
+        work.send(turn.Loaded("v2", record.fields(rec), wait.until))
+    assert answered.value.value == "pears"
+
+
+def test_who_waits_visits_at_its_last_chance_though_nothing_happened() -> None:
+    chat = Chat(slow_bot())
+    message, fields = anothers_turn(chat, 60_000)
+    chat.world.now += 10_000
+    work, wait = joined(chat, message, fields)
+    assert wait.until == chat.world.now + 4_300
+    work.send(None)
+    assert isinstance(work.send(turn.Loaded("v1", fields, wait.until)), turn.Write)  # the placeholder
+
+
+def test_who_waits_for_what_is_done_here_waits_here_and_asks_nothing_till_its_time() -> None:
+    chat = Chat(slow_bot())
+    message = chat.text("order")
+    work = turn.deliver(chat.bot.conduct(message), Delivery(message, chat.world.now), "this", chat.world.now)
+    work.send(None)
+    assert isinstance(work.send(turn.Loaded("", {}, chat.world.now)), turn.Write)
+    assert isinstance(work.send(turn.Written("v", chat.world.now)), turn.Spawn)
+    wait = work.send(None)  # before what was spawned has begun
+    assert (wait.here, wait.until) == (True, chat.world.now + WECHAT.give_up + 100)
+
+
+def aside_bot() -> Bot:
+    bot = Bot("token", store="memory://")
+    bot.text("order", interrupt=True)(reserve_aside)
+    return bot
+
+
+@step
+def reserve_aside(message: Any) -> str:
+    return "reserved"
+
+
+def test_who_waits_for_a_handler_aside_here_waits_here() -> None:
+    chat = Chat(aside_bot())
+    message = chat.text("order")
+    work = turn.deliver(chat.bot.conduct(message), Delivery(message, chat.world.now), "this", chat.world.now)
+    work.send(None)
+    work.send(turn.Loaded("", {}, chat.world.now))
+    assert isinstance(work.send(turn.Written("v", chat.world.now)), turn.Spawn)
+    assert work.send(None).here
+
+
+def test_who_waits_for_a_handler_aside_elsewhere_does_not_wait_here_whatever_else_is_done_here() -> None:
+    chat = Chat(aside_bot())
+    message, fields = anothers_turn(chat, 3_000)
+    [seen] = record.read(fields).seen.values()
+    delivery = Delivery(message, chat.world.now)
+    delivery.worker.works.add("this.0:7")
+    work = turn.deliver(chat.bot.conduct(message), delivery, "this", chat.world.now)
+    work.send(None)
+    wait = work.send(turn.Loaded("v0", fields, chat.world.now))
+    assert not wait.here
+    assert seen.until < wait.until <= seen.until + turn.MOMENT
+
+
+@pytest.mark.parametrize("make", [slow_bot, aside_bot])
+def test_a_sign_of_life_wakes_nobody(make: Any) -> None:
+    chat = Chat(make())
+    message = chat.text("order")
+    work = turn.deliver(chat.bot.conduct(message), Delivery(message, chat.world.now), "this", chat.world.now)
+    work.send(None)
+    work.send(turn.Loaded("", {}, chat.world.now))
+    spawned = work.send(turn.Written("v", chat.world.now))
+    assert isinstance(spawned.work.send(None), turn.Do)
+    sign = spawned.work.send(turn.Busy(chat.world.now + turn.HEARTBEAT))
+    assert isinstance(sign, turn.Write)
+    assert not sign.wake

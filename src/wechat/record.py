@@ -276,16 +276,6 @@ def claim(rec: Record, now: int, seen: Seen, owner: str, alive: Container[str] =
     return Look("wait")
 
 
-def lives_on(before: Record, after: Record, now: int, message: str) -> bool:
-    """Whether nothing happened but that whoever works, at this message or at the turns, gave a sign of life."""
-    was, seen = before.seen.get(message), after.seen.get(message)
-    if was is None or seen is None:
-        return False
-    alive = seen.until > now if seen.until else after.leased(now)
-    same = {"until": after.until, "seen": {**before.seen, message: replace(was, until=seen.until)}}
-    return alive and {**before.__dict__, **same} == after.__dict__
-
-
 def beside(seen: Seen) -> str:
     """What the work at a check or handler is called."""
     return f"{seen.owner} {seen.id}"

@@ -273,8 +273,11 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
                 waited = yield from desk.load()
                 delivery.start = desk.now - age - waited  # by the store's clock, of which a new worker knows nothing
             elif not fresh:
-                yield from _wait(desk, delivery)
+                yield _wait(desk, delivery)
                 if not delivery.open:
+                    return None
+                yield from desk.load()
+                if not delivery.open:  # the load took long
                     return None
             visit = yield from _visit(conduct, delivery, desk, claim, live)
         except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
@@ -462,28 +465,16 @@ def _spawn(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, visit: 
         yield Keep(desk.version, desk.rec, visit.attempt.machine)
 
 
-def _wait(desk: Desk, delivery: Delivery) -> Effects:
-    """Wait until there is something new, or to do: not only that a lease lives on."""
-    while True:
-        due = _due(desk, delivery)
-        seen, before = desk.rec.seen.get(delivery.message.id), desk.rec
-        here = (record.beside(seen) if seen and seen.until else desk.rec.owner) in delivery.worker.works
-        until = due if here else min(due, _lease_look(desk, delivery, seen))
-        yield Wait(desk.version, until, here)
-        if not delivery.open:
-            return
-        yield from desk.load()
-        if desk.now >= due or not record.lives_on(before, desk.rec, desk.now, delivery.message.id):
-            return
-
-
-def _due(desk: Desk, delivery: Delivery) -> int:
-    """When a waiting delivery has something to do, if nothing wakes it."""
+def _wait(desk: Desk, delivery: Delivery) -> Wait:
+    """A waiting delivery looks again, if nothing wakes it, at its last chance, or when a lease may be dead."""
     seen = desk.rec.seen.get(delivery.message.id)
+    here = (record.beside(seen) if seen and seen.until else desk.rec.owner) in delivery.worker.works
     doubts = [item.held[1] + record.DOUBT + 1 for item in desk.rec.unread.values() if item.held]
     chance = delivery.chance_at(seen) if seen else None
-    over = delivery.start + delivery.deadlines.give_up + 100
-    return min([over, *(t for t in (chance or 0, *doubts) if t > desk.now)])
+    times = [t for t in (chance or 0, *doubts) if t > desk.now]
+    times += [delivery.start + delivery.deadlines.give_up + 100]
+    times += [] if here else [_lease_look(desk, delivery, seen)]
+    return Wait(desk.version, min(times), here)
 
 
 def _lease_look(desk: Desk, delivery: Delivery, seen: Seen | None) -> int:

@@ -744,7 +744,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a delivery whose client is gone claims nothing any more",
-                "                elif not delivery.open:  # the load took long\n                    return None\n",
+                "                if not delivery.open:  # the load took long\n                    return None\n",
                 "",
             ),
             (
@@ -814,8 +814,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a delivery is as old as the store says",
-                "if number == 0:  # by",
-                "if False:  # by",
+                "                delivery.start = desk.now - age - waited  # by",
+                "                pass  # by",
             ),
             (
                 "every look may claim",
@@ -904,13 +904,48 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a delivery that waits looks again when a lease may be dead",
-                "        times.append(lease + 1 if lease > desk.now else desk.now + UNLEASED)",
-                "        pass",
+                "    times += [] if here else [_lease_look(desk, delivery, seen)]",
+                "    pass",
+            ),
+            (
+                "who waits for what is done here need not be told by others",
+                "    here = (record.beside(seen) if seen and seen.until else desk.rec.owner) in delivery.worker.works",
+                "    here = False",
+            ),
+            (
+                "who waits for what is done elsewhere must be told by others",
+                "    here = (record.beside(seen) if seen and seen.until else desk.rec.owner) in delivery.worker.works",
+                "    here = bool(delivery.worker.works)",
+            ),
+            (
+                "a handler that is about to begin here is waited for here",
+                "        delivery.worker.works.add(record.beside(desk.rec.seen[message]))\n",
+                "",
+            ),
+            (
+                "a turn that is about to begin here is waited for here",
+                "        delivery.worker.works.add(desk.rec.owner)  # whoever looks before it begins is told here, too\n",
+                "",
+            ),
+            (
+                "a delivery that has waited long looks more seldom",
+                "max(lease, desk.now + delivery.since(desk.now) // 2) if lease",
+                "lease if lease",
+            ),
+            (
+                "looks at what may be dead come together",
+                "    return look // MOMENT * MOMENT + MOMENT",
+                "    return look + 1",
             ),
             (
                 "a delivery that waits looks again at its last chance",
-                "    times += [t for t in (chance or 0, *(t + 1 for t in doubts)) if t > desk.now]",
-                "    pass",
+                "    times = [t for t in (chance or 0, *doubts) if t > desk.now]",
+                "    times = []",
+            ),
+            (
+                "a sign of life wakes nobody",
+                "record.expires(new, self.now), wake and there, turns())",
+                "record.expires(new, self.now), there, turns())",
             ),
             (
                 "a response in time is known to have left",

@@ -378,6 +378,7 @@ class _Ear:
     ) -> None:
         self._bell, self._connection, self._patience, self._beside = bell, connection, patience, beside
         self._changed = asyncio.Event()
+        self._open: Any = None  # the connection
         self._asked: set[str] = set()  # what it listens to, or has asked to
         self._known: dict[
             str, object
@@ -415,10 +416,13 @@ class _Ear:
         connection = self._connection()
         try:
             await connection.connect()
+            self._open = connection
             talking = self._beside(self._talk(connection))
             try:
                 await self._listen(connection)
             finally:
+                self._open = None
+                self._changed.set()
                 talking.cancel()
                 await asyncio.wait({talking}, timeout=self._patience)  # it would open what is closed
         finally:
@@ -433,7 +437,7 @@ class _Ear:
         loop = asyncio.get_running_loop()
         due = loop.time() + self._patience
         with suppress(RedisError, OSError):  # then the connection is closed, which the one who listens notices
-            while True:
+            while self._open is connection:  # a cancellation that comes while something is sent may be swallowed there
                 self._changed.clear()
                 new = self._bell.awaited() - self._asked
                 self._asked |= new
