@@ -247,6 +247,25 @@ def test_a_question_that_is_shown_again_starts_anew_and_takes_what_was_typed_sin
     assert not rec.early(NOW + 90_000)
 
 
+def test_a_message_in_time_with_which_a_question_is_shown_again_had_stopped_its_clock() -> None:
+    rec = Record(standing=Standing(60_000))
+    record.show(rec, NOW)
+    record.show(rec, NOW + 61_000, NOW + 60_000)  # it took a second
+    record.show(rec, NOW + 64_000, NOW + 63_000)
+    assert not rec.early(NOW + 60_500)
+    assert not rec.early(NOW + 63_500)
+    assert rec.early(NOW - 1)
+
+
+def test_of_a_question_that_lapsed_and_is_shown_again_twice_the_later_showings_count() -> None:
+    rec = Record(standing=Standing(60_000))
+    record.show(rec, NOW)
+    record.show(rec, NOW + 90_000)
+    record.show(rec, NOW + 92_000, NOW + 91_000)
+    assert rec.early(NOW + 80_000)
+    assert not rec.early(NOW + 90_500)
+
+
 def test_a_question_that_the_last_push_carries_was_shown_and_not_by_being_given_up() -> None:
     rec = Record(shown=NOW, standing=Standing(60_000))
     rec.unread[1] = Unread("1", "words", True, NOW + 100, held=("1", NOW), number=1)

@@ -148,7 +148,8 @@ class Record:
     turn: str = ""  # the message whose turn has begun and not ended; with a "t" behind: its time-out's turn
     side: int | None = None  # where in the journal a side dialog begins
     shown: int | None = None  # when the question that the dialog waits at was shown last: from then its time runs
-    since: int = 0  # how long before that it was shown first: what was typed after that may answer it
+    #: how long before that it was shown first: what was typed since then may answer it. Below 0: its time was over meanwhile
+    since: int = 0
     standing: Standing | None = None
     cancelled: bool = False  # the turn under way is to be dropped, and whoever runs it does not know yet
     watermark: int = -1  # the youngest CreateTime of a message that was forgotten, seconds
@@ -200,8 +201,9 @@ class Record:
         """Whether a message arrived before the question that stands was shown: last, or first and so long ago that it had lapsed."""
         if self.shown is None or self.standing is None:
             return True
-        first = self.shown - self.since
-        return at < self.shown and not first <= at <= first + self.standing.timeout
+        first = self.shown - abs(self.since)
+        end = first + self.standing.timeout if self.since < 0 else self.shown
+        return at < self.shown and not first <= at <= end
 
     def late(self, at: int) -> float:
         """How long after the time-out of the ask that stands a message arrived (ms); 0 or less: in time."""
@@ -653,9 +655,14 @@ def change(rec: Record, seen: Seen, **fields: Any) -> Seen:
     return changed
 
 
-def show(rec: Record, now: int) -> None:
-    """The question that stands is shown, perhaps once more."""
-    rec.since = 0 if rec.shown is None else rec.since + now - rec.shown
+def show(rec: Record, now: int, at: int | None = None) -> None:
+    """The question that stands is shown, perhaps once more: with a message that arrived `at`, which had stopped its clock."""
+    if rec.shown is None:
+        rec.since = 0
+    elif rec.late(now if at is None else at) <= 0:
+        rec.since = max(0, rec.since) + now - rec.shown
+    else:
+        rec.since = -(max(0, rec.since) + now - rec.shown)
     rec.shown = now
 
 
@@ -746,7 +753,7 @@ def answer(
     carried = bool(carrier) and seen.reply is None and now - seen.at <= BINDS
     if not parts:  # nothing to show: its question counts as shown
         if asks:
-            show(rec, now)
+            show(rec, now, seen.at)
         waits = next(iter(rec.readable()), None)
         if carried and waits is not None:  # there is room for what waits to be read
             bind_unread(rec, now, seen, waits, [], carrier, shape)
@@ -793,7 +800,7 @@ def _carry(
     left = len(rec.readable())
     bind(rec, seen.id, shape.more(say, left) if left else say)
     if asks:
-        show(rec, now)
+        show(rec, now, seen.at)
 
 
 def _put_first(rec: Record, items: Sequence[Unread]) -> None:

@@ -246,9 +246,10 @@ class Law:
         if not seen.refused or known or self.rolled or before.shown is None or after.journal != before.journal:
             return
         late = before.standing and before.late(seen.at) > 0
+        lapsed = before.since < 0 and before.early(seen.at)  # a moment after its time
         over = before.cancelled or self.world.killed or after.cancelled or not after.journal
         self.must(
-            late or over or before.turn or before.early(seen.at - LATE),
+            late or lapsed or over or before.turn or before.early(seen.at - LATE),
             "P7 refused, though its question was shown:",
             seen.id,
         )
@@ -515,7 +516,7 @@ AGAIN = ("[not_taken]", "[expects]", "[otherwise]", "[regenerated]")
 #: what tells a user that a message was not taken, or that nothing was to be taken
 TOLD = (
     "[not_taken]", "[too_many]", "[too_late]", "[expects]", "[otherwise]", "[thinking]", "FAULT", "[failed]",
-    "[cancelled]", "[nothing]", "[blocked]", "«", "[more", "[unfinished]", "[still_waiting", "[diverged]", "[timed_out]", "[retry]",
+    "[cancelled]", "[nothing]", "[blocked]", "«", "[more", "[unfinished]", "[regenerated]", "[still_waiting", "[diverged]", "[timed_out]", "[retry]",
 )  # fmt: skip
 
 

@@ -419,23 +419,33 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a silent question is shown when its turn ends",
-                "        if asks:\n            show(rec, now)\n        waits",
+                "        if asks:\n            show(rec, now, seen.at)\n        waits",
                 "        waits",
             ),
             (
                 "a question's time begins when its reply is bound",
-                "    if asks:\n        show(rec, now)\n\n\ndef _put_first",
+                "    if asks:\n        show(rec, now, seen.at)\n\n\ndef _put_first",
                 "\n\ndef _put_first",
             ),
             (
                 "what was typed after a question was first shown may answer it",
-                "return at < self.shown and not first <= at <= first + self.standing.timeout",
+                "return at < self.shown and not first <= at <= end",
                 "return at < self.shown",
             ),
             (
                 "what was typed when a question had lapsed does not answer it, though it is shown again",
-                "return at < self.shown and not first <= at <= first + self.standing.timeout",
-                "return at < first",
+                "end = first + self.standing.timeout if self.since < 0 else self.shown",
+                "end = self.shown",
+            ),
+            (
+                "a message in time stops the clock of the question that is shown again with it",
+                "    elif rec.late(now if at is None else at) <= 0:",
+                "    elif False:",
+            ),
+            (
+                "a question whose time was over, and that is shown again twice, was shown since the first of these",
+                "        rec.since = max(0, rec.since) + now - rec.shown\n    else",
+                "        rec.since = abs(rec.since) + now - rec.shown\n    else",
             ),
             (
                 "only a delivery that carries it binds a reply",
