@@ -4,7 +4,8 @@
     python benchmarks/held.py --joined         2,000 deliveries that join turns of another worker
 
 Whoever pushes waits for as long as it takes here (``Bot(waits=…)``), so that all are held at once. The worker is uvicorn on a real
-Redis; its processor time and memory are the system's figures, from when the last has come until the last is answered.
+Redis; its processor time and memory are the system's figures: while all are held and none is answered, and then until the last
+is answered.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ from wechat.web import asgi  # noqa: E402
 
 #: seconds that whoever pushes waits
 WAITS = 120
+#: seconds in which all are held
+QUIET = 10
 
 
 def make() -> Bot:
@@ -86,6 +89,12 @@ def used(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def share_of(pid: int) -> Callable[[], float]:
+    """Gives how much of a core it takes from now on (%)."""
+    cpu, wall = used(pid), time.monotonic()
+    return lambda: 100 * (used(pid) - cpu) / (time.monotonic() - wall)
+
+
 def memory(pid: int) -> float:
     """Megabytes, at most so far."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
@@ -118,7 +127,7 @@ async def measure(count: int, over: float, joined: bool) -> None:
         await ready(port)
         await ready(other)
         came = count / 500  # seconds: so many come in each
-        first_end = time.time() + (2 if joined else 1) * (came + 2) + 1
+        first_end = time.time() + (2 if joined else 1) * (came + 2) + QUIET + 1
         ends = [first_end + over * random.random() for _ in range(count)]
 
         def pushing(port: int) -> list[asyncio.Task[float]]:
@@ -132,12 +141,13 @@ async def measure(count: int, over: float, joined: bool) -> None:
         if joined:
             waiting = pushing(port)
             await asyncio.sleep(came + 2)
-        cpu, wall = used(pid), time.monotonic()
+        share = share_of(pid)
+        await asyncio.sleep(QUIET)
+        holding, share = share(), share_of(pid)
         late = sorted(await asyncio.gather(*waiting))
-        cpu, wall = used(pid) - cpu, time.monotonic() - wall
         print(
-            f"{count} {'joined' if joined else 'held'}, ends over {over:.0f} s: {memory(pid):.0f} MB, "
-            f"{100 * cpu / wall:.0f} % of a core, late p50 {1000 * statistics.median(late):.0f} ms, "
+            f"{count} {'joined' if joined else 'held'}: {memory(pid):.0f} MB, {holding:.0f} % of a core; "
+            f"while they end, over {over:.0f} s: {share():.0f} % of a core, late p50 {1000 * statistics.median(late):.0f} ms, "
             f"p99 {1000 * late[int(0.99 * len(late))]:.0f} ms"
         )
         for task in first:
@@ -152,7 +162,7 @@ async def _later(seconds: float, work: Coroutine[Any, Any, float]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=2_000)
-    parser.add_argument("--over", type=float, default=30.0, help="seconds; a reply binds for 55 after its message came")
+    parser.add_argument("--over", type=float, default=25.0, help="seconds; a reply binds for 55 after its message came")
     parser.add_argument("--joined", action="store_true")
     given = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

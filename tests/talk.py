@@ -292,6 +292,7 @@ class World:
         self.turns.append(effect.turn)
 
     def start(self, work: Work, effect: turn.Spawn) -> None:
+        work.host.worker.works.add(effect.name)
         self.spawn(work.key, effect.work).host = work.host
 
 

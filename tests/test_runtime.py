@@ -479,6 +479,56 @@ def test_where_too_many_were_left_waiting_a_delivery_is_told_at_once() -> None:
     assert anyio.run(talk) == WECHAT.last_chance
 
 
+class Asked(MemoryStore):
+    """Knows how often it was waited at. Its `breaks`-th patch fails, for no reason that anybody knows."""
+
+    def __init__(self, breaks: int = 0) -> None:
+        super().__init__()
+        self.waits, self.breaks = 0, breaks
+
+    async def wait(self, key: str, until: int, seen: str | None = None) -> None:
+        self.waits += 1
+        await super().wait(key, until, seen)
+
+    async def patch(self, key: str, version: str, patch: Patch) -> Written | Loaded:
+        self.breaks -= 1
+        if self.breaks == 0:
+            raise ValueError("nobody knows")
+        return await super().patch(key, version, patch)
+
+
+def test_two_deliveries_of_what_is_done_here_are_held_without_a_wait_at_the_store() -> None:
+    store = Asked()
+    bot, gate = held_bot(store=store)
+
+    async def talk() -> list[Any]:
+        first = asyncio.create_task(bot.carry(message("x")))
+        while not bot._runtime.jobs:
+            await asyncio.sleep(0)
+        second = asyncio.create_task(bot.carry(message("x")))
+        while bot._runtime.held < 2:
+            await asyncio.sleep(0)
+        gate.set()
+        return [(await one).reply for one in (first, second)]
+
+    replies = anyio.run(talk)
+    assert "at last" in map(said, replies)
+    assert store.waits == 0
+
+
+def test_who_waits_here_for_a_turn_that_breaks_off_is_told_and_waits_for_whoever_takes_it_over() -> None:
+    store = Asked(breaks=3)  # the account, the claim, the result
+    bot, gate = held_bot(store=store, waits=1.2)
+    gate.set()
+
+    async def talk() -> None:
+        await bot.carry(message("x"))
+        await bot.aclose()
+
+    anyio.run(talk)
+    assert store.waits > 0
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_a_delivery_that_may_be_left_waiting_no_longer_has_its_placeholder_in_time(elsewhere: bool) -> None:
     """Whether its turn runs on this worker or on another."""

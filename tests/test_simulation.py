@@ -12,6 +12,7 @@ FOUND = {
     2012850: "the message of a time-out's turn was forgotten before its turn was over, and no later message reached its user",
     1198941: "a worker that had begun to go down between two tries of a write claimed, and was charged for it",
     3011773: "an answer was taken though its question had lapsed, for that was shown once more while it waited",
+    20284097: "what was typed after its question was shown for the second time was refused as too early, once it was shown again",
     1211017: "a reply was bound so late that the delivery that carried it was answered with success",
 }
 

@@ -194,8 +194,26 @@ class Runtime:
         `budget` lasts. Raises `StoreUnreachable` where it could not be put on record in time.
         """
         self.after_fork()
+        delivery, deadlines = self._arrived(conduct, message, chance), conduct.deadlines
+        work = turn.deliver(conduct, delivery, secrets.token_urlsafe(6), self.now(), self._hot.pop(key, None))
+        drive = Drive(self, key, self.patience.turn)
+        task = self._spawn(drive.run(work))
+        timers = self._account_for(delivery, drive, budget) if budget else []
+        with self._holding(key, delivery) as said:
+            try:  # whoever hangs up ends this wait, and not the turn
+                told = deadlines.last_chance / 1000 if self.patience.told is None else self.patience.told
+                if not await self._reached(drive, task, said, told):
+                    await self._first(task, said, deadlines.give_up / 1000 + self.patience.more - told)
+            finally:
+                for timer in timers:
+                    timer.cancel()
+                if not task.done():
+                    task.add_done_callback(_complain)
+            return said.result() if said.done() else task.result() if task.done() else None, delivery
+
+    def _arrived(self, conduct: Conduct, message: Any, chance: int | None) -> Delivery:
         mark, came = secrets.token_urlsafe(3)[: record.MARK], self.monotonic()
-        delivery = Delivery(
+        return Delivery(
             message,
             self.now(),
             mark,
@@ -204,37 +222,30 @@ class Runtime:
             age=lambda: int((self.monotonic() - came) * 1000),
             deadlines=conduct.deadlines,
         )
-        told = conduct.deadlines.last_chance / 1000 if self.patience.told is None else self.patience.told
-        over = conduct.deadlines.give_up / 1000 + self.patience.more
+
+    @contextlib.contextmanager
+    def _holding(self, key: str, delivery: Delivery) -> Iterator[asyncio.Future[Any]]:
+        """While somebody listens. Gives the reply that somebody else here binds to its message meanwhile."""
         held = Held(delivery, asyncio.get_running_loop().create_future())
-        waiting = self._open.setdefault((key, message.id), [])
+        waiting = self._open.setdefault((key, delivery.message.id), [])
         waiting.append(held)
-        owner = secrets.token_urlsafe(6)
-        work = turn.deliver(conduct, held.delivery, owner, self.now(), self._hot.pop(key, None))
-        drive = Drive(self, key, self.patience.turn)
-        task = self._spawn(drive.run(work))
-        timers = self._account_for(delivery, drive, budget) if budget else []
-        try:  # whoever hangs up ends this wait, and not the turn
-            done = await self._first(task, held.said, told)
-            if not done and not drive.reached:  # a write may be under way
-                done = await self._first(task, held.said, self.patience.answer)
-            if not done and not drive.reached:
-                task.cancel()  # its sender is told that it was not taken
-                within = f"{self.store!r} could not be used within {told} s"
-                raise StoreUnreachable(within) from drive.trouble
-            if not done:
-                await self._first(task, held.said, over - told)
-            said = held.said.result() if held.said.done() else task.result() if task.done() else None
-        finally:  # from now on nobody listens
-            for timer in timers:
-                timer.cancel()
-            held.delivery.open = False
-            if not task.done():
-                task.add_done_callback(_complain)
+        try:
+            yield held.said
+        finally:
+            delivery.open = False
             waiting.remove(held)
             if not waiting:
-                self._open.pop((key, message.id), None)
-        return said, delivery
+                self._open.pop((key, delivery.message.id), None)
+
+    async def _reached(self, drive: Drive, task: asyncio.Task[Any], said: asyncio.Future[Any], told: float) -> bool:
+        """Whether it was answered by then. Raises `StoreUnreachable` where not even anything of it is on record."""
+        done = await self._first(task, said, told)
+        if not done and not drive.reached:  # a write may be under way
+            done = await self._first(task, said, self.patience.answer)
+        if not done and not drive.reached:
+            task.cancel()  # its sender is told that it was not taken
+            raise StoreUnreachable(f"{self.store!r} could not be used within {told} s") from drive.trouble
+        return done
 
     async def _first(self, task: asyncio.Task[Any], said: asyncio.Future[Any], seconds: float) -> bool:
         """Whether one of the two came to its end by then."""
@@ -290,7 +301,8 @@ class Runtime:
         """Wake those who wait here for this record."""
         for drive in self._drives.get(key, ()):
             if drive is not by:
-                drive.rung.set()
+                with contextlib.suppress(RuntimeError):  # its loop has ended
+                    drive.rung.set()
 
     def answer(self, key: str, message: str, say: Any, doubt: bool) -> None:
         """A reply is bound: whoever waits for it here has it."""
@@ -338,9 +350,12 @@ class Runtime:
         job.task.add_done_callback(self._tasks.discard)
         job.task.add_done_callback(lambda _: self.jobs.discard(job))
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str = "") -> None:
+        """Do `work` beside. `name`: what is under way here until then."""
         self.after_fork()
-        self._spawn(work).add_done_callback(_complain)
+        works, task = self.worker.works, self._spawn(work)
+        task.add_done_callback(lambda _: works.discard(name))  # if it never began
+        task.add_done_callback(_complain)
 
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
@@ -360,11 +375,12 @@ class Runtime:
             self.worker = Worker()
 
 
+@dataclass(frozen=True)
 class Held:
     """A delivery that waits here, and the reply that somebody else bound to its message meanwhile."""
 
-    def __init__(self, delivery: Delivery, said: asyncio.Future[Any]) -> None:
-        self.delivery, self.said = delivery, said
+    delivery: Delivery
+    said: asyncio.Future[Any]
 
 
 def _complain(task: asyncio.Task[Any]) -> None:
@@ -394,7 +410,8 @@ class Drive:
                         return end.value
                     came = await CARRY[type(effect)](self, effect)
         finally:
-            for job in self._jobs:  # of a turn that broke off
+            work.close()  # of a turn that broke off: it is under way no more
+            for job in self._jobs:
                 self._runtime.orphan(job)
 
     async def load(self, effect: turn.Load) -> turn.Loaded:
@@ -500,7 +517,9 @@ class Drive:
         return turn.Busy(self._runtime.now())
 
     async def spawn(self, effect: turn.Spawn) -> None:
-        self._runtime.spawn(Drive(self._runtime, self._key, self._runtime.patience.turn).beside(effect.work))
+        self._runtime.worker.works.add(effect.name)
+        drive = Drive(self._runtime, self._key, self._runtime.patience.turn)
+        self._runtime.spawn(drive.beside(effect.work), effect.name)
 
     async def beside(self, work: turn.Effects) -> None:
         """What others here may wait for: they are told when it is over, whatever became of it."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from . import journal, record
-from .attempt import POISON, Attempt, Conduct, Delivery, Turn, arriving, choose
+from .attempt import POISON, WECHAT, Attempt, Conduct, Delivery, Turn, arriving, choose
 from .dialog import Step
 from .errors import StepFailed, StepInterrupted, UnknownFormat
 from .record import Arrival, Look, Record, Seen
@@ -27,7 +27,7 @@ from .router import Route
 HEARTBEAT = 2_000  #: between two signs of life of a step that runs (ms)
 PIECE = 500  #: between two looks at what a step that streams has made (ms)
 PAUSE = 250  #: before a step is tried again; then twice as long each time, up to a heartbeat (ms)
-MOMENT = 250  #: looks at what may be dead fall on its multiples, so that a store gets many at once (ms)
+MOMENT = 250  #: what has time falls on its multiples, so that a store gets much at once (ms)
 UNLEASED = 3_000  #: a delivery looks so often where nobody works (ms)
 REPEATED = 4_000  #: a message so old as it arrives is pushed again, and nobody knows how its first push ended (ms)
 
@@ -109,9 +109,10 @@ class Wait:
 
 @dataclasses.dataclass(frozen=True)
 class Spawn:
-    """Run this beside. Gives None."""
+    """Run this beside; from now on, what it is called is under way here. Gives None."""
 
     work: Generator[Effect, Any, None]
+    name: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -454,13 +455,12 @@ def _claimed(
 
 def _spawn(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, visit: Visit) -> Effects:
     for message in visit.beside:
-        delivery.worker.works.add(record.beside(desk.rec.seen[message]))
-        yield Spawn(run_beside(conduct, delivery, message, owner, desk.copy()))
+        name = record.beside(desk.rec.seen[message])
+        yield Spawn(run_beside(conduct, delivery, message, owner, desk.copy()), name)
     if visit.attempt is None:
         return
     if visit.attempt.under_way:
-        delivery.worker.works.add(desk.rec.owner)  # whoever looks before it begins is told here, too
-        yield Spawn(run(conduct, delivery, desk.copy(), visit.attempt, wary=visit.wary))
+        yield Spawn(run(conduct, delivery, desk.copy(), visit.attempt, wary=visit.wary), desk.rec.owner)
     else:
         yield Keep(desk.version, desk.rec, visit.attempt.machine)
 
@@ -478,9 +478,10 @@ def _wait(desk: Desk, delivery: Delivery) -> Wait:
 
 
 def _lease_look(desk: Desk, delivery: Delivery, seen: Seen | None) -> int:
-    """When somebody's lease may be dead. Who has waited long, which is longer than WeChat does, looks more seldom."""
+    """When somebody's lease may be dead. Who has waited longer than WeChat does, looks again after as long."""
     lease = seen.until if seen and seen.until else desk.rec.until if desk.rec.owner else 0
-    look = max(lease, desk.now + delivery.since(desk.now) // 2) if lease > desk.now else desk.now + UNLEASED
+    longer = delivery.since(desk.now) - WECHAT.waits
+    look = max(lease, desk.now + longer) if lease > desk.now else desk.now + UNLEASED
     return look // MOMENT * MOMENT + MOMENT
 
 
@@ -590,7 +591,8 @@ def _announce(conduct: Conduct, delivery: Delivery, desk: Desk, lease: Lease, at
     for turn in attempt.reports:
         yield from _tell_here(desk, turn.message.id)
     for message in attempt.beside:
-        yield Spawn(run_beside(conduct, delivery, message, lease.owner.split(":")[0], desk.copy()))
+        owner, name = lease.owner.split(":")[0], record.beside(desk.rec.seen[message])
+        yield Spawn(run_beside(conduct, delivery, message, owner, desk.copy()), name)
 
 
 def _tell_here(desk: Desk, message: str) -> Effects:
@@ -695,7 +697,7 @@ class Watch:
             if self.shows and came.text != shown:
                 shown, alive = came.text, came.now
                 goes_on = yield from self.shows.show(shown)
-            elif came.now >= alive + HEARTBEAT:
+            elif came.now + MOMENT >= alive + HEARTBEAT:
                 alive = came.now
                 goes_on = yield from self.alive()
             if not goes_on or self.dropped(self.desk.rec):

@@ -794,8 +794,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "what is begun later begins from what stood there",
-                "yield Spawn(run(conduct, delivery, desk.copy(), visit.attempt, wary=visit.wary))",
-                "yield Spawn(run(conduct, delivery, desk, visit.attempt, wary=visit.wary))",
+                "yield Spawn(run(conduct, delivery, desk.copy(), visit.attempt, wary=visit.wary), desk.rec.owner)",
+                "yield Spawn(run(conduct, delivery, desk, visit.attempt, wary=visit.wary), desk.rec.owner)",
             ),
             (
                 "whoever others may have died of goes on as warily",
@@ -844,7 +844,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a step that runs gives signs of life",
-                "            elif came.now >= alive + HEARTBEAT:",
+                "            elif came.now + MOMENT >= alive + HEARTBEAT:",
                 "            elif False:",
             ),
             (
@@ -929,17 +929,17 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a handler that is about to begin here is waited for here",
-                "        delivery.worker.works.add(record.beside(desk.rec.seen[message]))\n",
-                "",
+                "        name = record.beside(desk.rec.seen[message])\n        yield",
+                '        name = ""\n        yield',
             ),
             (
                 "a turn that is about to begin here is waited for here",
-                "        delivery.worker.works.add(desk.rec.owner)  # whoever looks before it begins is told here, too\n",
-                "",
+                "wary=visit.wary), desk.rec.owner)",
+                'wary=visit.wary), "")',
             ),
             (
                 "a delivery that has waited long looks more seldom",
-                "max(lease, desk.now + delivery.since(desk.now) // 2) if lease",
+                "max(lease, desk.now + longer) if lease",
                 "lease if lease",
             ),
             (

@@ -588,6 +588,7 @@ class World:
         self.step(work, turn.Busy(self.local(work.host)))
 
     def start(self, work: Work, effect: turn.Spawn) -> Any:
+        work.host.worker.works.add(effect.name)
         self.spawn(work.host, effect.work, lambda _: self.ring(work.host))
 
     def answer(self, work: Work, effect: turn.Answer) -> Any:

@@ -16,14 +16,12 @@ Rules that every store obeys:
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-import anyio
-from anyio.lowlevel import current_token
 
 from ..errors import ConfigurationError
 from ..turn import Loaded as Loaded
@@ -100,17 +98,32 @@ class Signal:
     """Something that one task awaits, on the event loop where it was made, and that any thread may set."""
 
     def __init__(self) -> None:
-        token: Any = current_token()
-        loop = getattr(token, "native_token", token)  # anyio before 4.11 gives the loop itself
-        self._call_soon = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-        self._event = anyio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._woken = asyncio.Event()  # set, or its time is over
+        self._set = False
 
     def set(self) -> None:
         with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
-            self._call_soon(self._event.set)
+            self._loop.call_soon_threadsafe(self._ring)
+
+    def _ring(self) -> None:
+        self._set = True
+        self._woken.set()
 
     async def wait(self) -> None:
-        await self._event.wait()
+        while not self._set:
+            await self._woken.wait()
+
+    async def within(self, seconds: float) -> bool:
+        """Whether it is set by then."""
+        timer = self._loop.call_later(seconds, self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            timer.cancel()
+        if not self._set:
+            self._woken.clear()
+        return self._set
 
 
 class Bell:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import anyio
-
 from . import Bell, Clock, Loaded, Patch, Written, wall_clock
 
 #: how many records each write looks at for whether they have expired: it adds one at most, so the sweep keeps ahead
@@ -54,8 +52,8 @@ class MemoryStore:
     async def wait(self, key: str, until: int, seen: str | None = None) -> None:
         if seen is not None and self._load(key, self._clock()).version != seen:
             return
-        with self._bell.listening(key) as rung, anyio.move_on_after((until - self._clock()) / 1000):
-            await rung.wait()
+        with self._bell.listening(key) as rung:
+            await rung.within((until - self._clock()) / 1000)
 
     async def erase(self, key: str) -> None:
         self._records.pop(key, None)

@@ -113,15 +113,14 @@ class RedisStore:
             there = seen if seen is not None and known == seen else await self._look(key)
             if seen is not None and there != seen:
                 return
-            with anyio.move_on_after((until - self._ahead) / 1000 - time.monotonic()):
-                if known is not None or not await self._changes(key, there, rung):
-                    await rung.wait()
+            if known is not None or not await self._changes(key, there, until, rung):
+                await rung.within(self._left(until))
 
-    async def _changes(self, key: str, there: str, rung: Signal) -> bool:
-        """Look until something is there, or its channel is heard. Gives whether something is."""
+    async def _changes(self, key: str, there: str, until: int, rung: Signal) -> bool:
+        """Look until something is there, or its channel is heard. Gives whether something is, or it is time."""
         for pause in pauses():  # the first is before anybody listens: most waits are over before it would pay
-            with anyio.move_on_after(pause):
-                await rung.wait()
+            left = self._left(until)
+            if left <= 0 or await rung.within(min(pause, left)):
                 return True
             ear = await self._ear()
             ear.attend(key)
@@ -131,6 +130,10 @@ class RedisStore:
             if heard:
                 break
         return False
+
+    def _left(self, until: int) -> float:
+        """Seconds until the store's clock says so."""
+        return (until - self._ahead) / 1000 - time.monotonic()
 
     async def erase(self, key: str) -> None:
         await self._run("erase", key)

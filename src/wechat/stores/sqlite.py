@@ -95,16 +95,17 @@ class SQLiteStore:
 
     async def wait(self, key: str, until: int, seen: str | None = None) -> None:
         """As every store's; what another process writes, waking or not, is noticed within a quarter of a second."""
-        with self._bell.listening(key) as rung, anyio.move_on_after((until - self._clock()) / 1000):
+        end = time.monotonic() + (until - self._clock()) / 1000
+        with self._bell.listening(key) as rung:
             there = await self._apart(lambda: self._file.version(key))
             if seen is not None and there != seen:
                 return
             for pause in pauses():
-                with anyio.move_on_after(pause):
-                    await rung.wait()
-                    break
+                left = end - time.monotonic()
+                if left <= 0 or await rung.within(min(pause, left)):
+                    return
                 if await self._apart(lambda: self._file.version(key)) != there:
-                    break
+                    return
 
     async def erase(self, key: str) -> None:
         await self._apart(lambda: self._file.erase(key))
