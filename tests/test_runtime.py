@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -527,6 +528,49 @@ def test_who_waits_here_for_a_turn_that_breaks_off_is_told_and_waits_for_whoever
 
     anyio.run(talk)
     assert store.waits > 0
+
+
+def test_a_turn_whose_store_is_gone_for_too_long_is_under_way_no_more() -> None:
+    """Else this worker, of all, would not take it over."""
+    store = Flaky()
+    bot, gate = held_bot(store=store)
+    impatient(bot, turn=0.01)
+
+    async def talk() -> set[str]:
+        waiting = asyncio.create_task(bot.carry(message("x")))
+        while not bot._runtime.jobs:
+            await asyncio.sleep(0)
+        store.away = True
+        gate.set()
+        while len(bot._runtime._tasks) > 1:  # the delivery's
+            await asyncio.sleep(0)
+        names = set(bot._runtime.worker.works)
+        waiting.cancel()
+        store.away = False
+        return names
+
+    gc.disable()
+    try:
+        assert anyio.run(talk) == set()
+    finally:
+        gc.enable()
+
+
+def test_a_turn_on_a_loop_that_was_closed_troubles_nobody_on_the_next() -> None:
+    bot, gate = held_bot()
+
+    async def begin() -> None:
+        asyncio.create_task(bot.carry(message("x")))  # noqa: RUF006
+        while not bot._runtime.jobs:
+            await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(begin())
+    loop.close()
+    gate.set()
+    assert said(bot.wait(bot.carry(message("y", "2"))).reply) == "at last"
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])

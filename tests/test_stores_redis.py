@@ -369,6 +369,34 @@ async def test_who_may_neither_publish_nor_subscribe_writes_all_the_same_and_loo
     await other.close()
 
 
+async def test_who_may_subscribe_where_nobody_may_publish_looks_all_the_same(client: Any, port: int, key: str) -> None:
+    client.execute_command("ACL", "SETUSER", "mute", "on", ">pw", "~*", "&*", "+@all", "-publish")
+    one, other = (RedisStore(f"redis://mute:pw@127.0.0.1:{port}/0") for _ in range(2))
+    await one.patch(key, "", Patch("v1", {}, wake=True))
+    async with in_time() as tasks:
+        tasks.start_soon(one.wait, key, (await one.load(key)).now + 600_000, "v1")
+        await until(lambda: client.pubsub_numsub(key) == [(key, 1)])
+        before = commands(client)
+        await until(lambda: commands(client) > before + 5)  # it looks, and looks
+        await other.patch(key, "v1", Patch("v2", {}, wake=True))
+    await one.close()
+    await other.close()
+
+
+async def test_who_waits_is_woken_where_another_process_erases_the_record(
+    store: RedisStore, client: Any, url: str, key: str
+) -> None:
+    await store.patch(key, "", Patch("v1", {}))
+    other = RedisStore(url)
+    async with in_time() as tasks:
+        tasks.start_soon(store.wait, key, (await store.load(key)).now + 600_000, "v1")
+        await until(lambda: hears(store, key))
+        before = commands(client)
+        await until(lambda: commands(client) > before)  # it looks for the last time
+        await other.erase(key)
+    await other.close()
+
+
 def test_a_wait_on_a_new_event_loop_listens_anew_and_a_loop_that_ends_leaves_nothing_open(
     client: Any, url: str, key: str
 ) -> None:

@@ -59,6 +59,7 @@ class Law:
         self.screen: list[tuple[int, str, str]] = []
         self.said: dict[str, str] = {}  # tokens, and of which message's turn
         self.exempt: set[str] = set()
+        self.dropped: set[str] = set()  # messages whose replies were unread when their user unsubscribed
         self.missed: list[str] = []  # replies that a push carried which was not WeChat's last, and that count as read
         self.repeated: set[str] = set()
         self.turns: Counter[tuple[str, str]] = Counter()
@@ -335,7 +336,10 @@ class Law:
             if after.unread.get(item.number) is item:
                 continue
             tokens = TOKEN.findall(str(item.say))
-            if item.until <= self.world.now or any(s.id in self.left for s in _new(before, after)):
+            leaves = any(s.id in self.left for s in _new(before, after))
+            if leaves:
+                self.dropped.add(item.message)
+            if item.until <= self.world.now or leaves:
                 self.exempt.update(token for token in tokens if token not in kept)
                 continue
             lost = [token for token in tokens if token not in kept and token in self.said and token not in self.exempt]
@@ -485,6 +489,7 @@ class Law:
             elsewhere = any(f"[answering:{message.text}]" in text for text in everything)
             if "" in mine:  # its own sentence went out joined to another's reply, a moment before
                 elsewhere = elsewhere or any("[not_taken]" in text or "[cancelled]" in text for text in everything)
+            told = told or message.id in self.dropped
             self.must(took or told or elsewhere or not mine, "P7 neither taken nor told:", message, mine)
 
     def answers_met_their_questions(self) -> None:

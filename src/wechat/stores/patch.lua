@@ -4,11 +4,11 @@
 -- ARGV     the version that must stand ("" for no record), the new version, when it expires (ms since 1970; "" for never),
 --          whether those who wait are woken ("1"), how many names follow that are dropped, those names, then names and
 --          values that are put
--- Gives    {1, time}, or {0, time, names and values}
+-- Gives    {1, time, 1 where nobody could be told}, or {0, time, names and values}
 --
 -- A patch made again finds its own version: its acknowledgement was lost. A call takes some 8,000 arguments at most, so
 -- what is many goes in slices. A script that fails keeps what it has written: whatever may be refused comes first, or is
--- no error (a user may lack the right to publish; then those who wait find out by looking).
+-- no error (a user may lack the right to publish; then those who wait must look).
 
 local SLICE = 4000
 
@@ -37,6 +37,9 @@ else
   redis.call('PEXPIREAT', key, ARGV[3])
 end
 if ARGV[4] == '1' then
-  redis.pcall('PUBLISH', key, version)
+  local told = redis.pcall('PUBLISH', key, version)
+  if type(told) == 'table' and told.err then
+    return {1, time, 1}
+  end
 end
 return {1, time}

@@ -96,11 +96,11 @@ class RedisStore:
         drop = [_name(name) for name in patch.drop]
         put = [text for name, value in patch.put.items() for text in (_name(name), value)]
         expires, wake = "" if patch.expires is None else patch.expires, int(patch.wake)
-        done, now, *fields = await self._run(
-            "patch", key, version, patch.version, expires, wake, len(drop), *drop, *put
-        )
+        done, now, *more = await self._run("patch", key, version, patch.version, expires, wake, len(drop), *drop, *put)
         if not done:
-            return _loaded(self._heard(now), fields[0])
+            return _loaded(self._heard(now), more[0])
+        if more:
+            (await self._ear()).vain = True
         if patch.wake:
             self._bell.ring(key)
         return Written(self._heard(now))
@@ -220,7 +220,7 @@ class _Line:
             "load": script(_LOAD),
             "look": script(_LOOK),
             "patch": script(_PATCH),
-            "erase": script("return redis.call('UNLINK', KEYS[1])"),
+            "erase": script("redis.pcall('PUBLISH', KEYS[1], '') return redis.call('UNLINK', KEYS[1])"),
         }
         self._under_way, self._closed = 0, False
         self._waiting: list[_Asked] = []
@@ -387,6 +387,7 @@ class _Ear:
             str, object
         ] = {}  # what it hears, and the version that stands there; an object() where nobody knows
         self._life: asyncio.Task[None] | None = None
+        self.vain = False  # the server lets nobody publish
 
     def attend(self, key: str) -> None:
         """Somebody waits for `key`, and the bell knows it. Raises `UnicodeEncodeError` for what cannot be a key."""
@@ -398,7 +399,7 @@ class _Ear:
 
     def known(self, key: str) -> object:
         """The version that stands there, or an object that is no other; None where the server has not said that it tells of `key`."""
-        return self._known.get(key)
+        return None if self.vain else self._known.get(key)
 
     def saw(self, key: str, version: str, before: object) -> None:
         """That version was there, and nothing was heard since `before` was known."""
@@ -438,7 +439,8 @@ class _Ear:
     async def _talk(self, connection: Any) -> None:
         """Say what is waited for, at once; and now and then what is not any more, and that somebody is there."""
         loop = asyncio.get_running_loop()
-        due = loop.time() + self._patience
+        every = self._patience / 2
+        due = loop.time() + every
         with suppress(RedisError, OSError):  # then the connection is closed, which the one who listens notices
             while self._open is connection:  # a cancellation that comes while something is sent may be swallowed there
                 self._changed.clear()
@@ -447,7 +449,7 @@ class _Ear:
                 if new:
                     await connection.send_command("SUBSCRIBE", *new)
                 if loop.time() >= due:
-                    due = loop.time() + self._patience
+                    due = loop.time() + every
                     await self._forget(connection)
                     await connection.send_command("PING")
                 # no time limit around the wait: one that ends just as the task is cancelled would swallow that
@@ -470,7 +472,7 @@ class _Ear:
         """Ring for whatever is heard. Ends where nothing is, not even an answer to the other's call."""
         while True:
             try:
-                heard = await connection.read_response(timeout=2 * self._patience)
+                heard = await connection.read_response(timeout=self._patience)
             except ResponseError:  # it may not subscribe
                 continue
             if heard is None:
@@ -481,6 +483,8 @@ class _Ear:
     def _take(self, kind: str, channel: str) -> None:
         if channel in self._asked and kind in ("subscribe", "message"):
             self._known[channel] = object()
+        if kind == "unsubscribe" and self._known.pop(channel, None):  # it was asked for once more meanwhile
+            self._bell.ring(channel)
         if kind == "message":
             self._bell.ring(channel)
 
