@@ -220,6 +220,14 @@ def test_what_a_turn_said_in_parts_is_nobodys_once_it_is_over() -> None:
     assert rec.partial is None
 
 
+@pytest.mark.parametrize(("says", "unread"), [([], []), (["three"], ["（重新生成）\nthree"])])
+def test_what_is_made_anew_is_announced_where_there_is_something_to_say(says: list[str], unread: list[str]) -> None:
+    rec = Record(turn="1", partial=Partial("1", "one two", "one"))
+    rec.seen["1"] = Seen(NOW // 1000, NOW, "taken", "--", id="1")
+    record.finish(rec, NOW, says, [], None, "", VOICE)
+    assert [item.say for item in rec.unread.values()] == unread
+
+
 def test_of_a_user_who_is_gone_nothing_is_left_unread() -> None:
     rec = Record()
     record.put(rec, NOW, "0", "late", False)

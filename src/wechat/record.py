@@ -539,7 +539,7 @@ def finish(
 def _unsaid(rec: Record, says: Sequence[Say], shape: Shape) -> Sequence[Say]:
     """What is left to say of a turn that was shown in parts while it ran."""
     partial = rec.partial
-    if partial is None or partial.message != rec.turn:
+    if partial is None or partial.message != rec.turn or not says:
         return says
     left = shape.rest(says, partial.shown)
     if left is not None and not partial.again:

@@ -521,7 +521,7 @@ AGAIN = ("[not_taken]", "[expects]", "[otherwise]", "[regenerated]")
 #: what tells a user that a message was not taken, or that nothing was to be taken
 TOLD = (
     "[not_taken]", "[too_many]", "[too_late]", "[expects]", "[otherwise]", "[thinking]", "FAULT", "[failed]",
-    "[cancelled]", "[nothing]", "[blocked]", "«", "[more", "[unfinished]", "[regenerated]", "[still_waiting", "[diverged]", "[timed_out]", "[retry]",
+    "[cancelled]", "[nothing]", "[blocked]", "«", "[more", "[unfinished]", "[still_waiting", "[diverged]", "[timed_out]", "[retry]",
 )  # fmt: skip
 
 

@@ -263,6 +263,11 @@ MUTANTS: list[Mutant] = [
                 "    elif True:",
             ),
             (
+                "nothing is not said anew",
+                " or partial.message != rec.turn or not says:",
+                " or partial.message != rec.turn:",
+            ),
+            (
                 "what is said anew says so",
                 '    return [shape.sentence("regenerated"), *says]',
                 "    return says",
