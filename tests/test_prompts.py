@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import enum
 import functools
@@ -10,21 +11,26 @@ import itertools
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from decimal import Decimal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from wechat import step
+from talk import Chat
+from wechat import Bot, GaveUp, ImageMessage, step
 from wechat.dialog import Ask, Sentence
 from wechat.errors import ConfigurationError
+from wechat.meaning import tidy
 from wechat.medium import Medium
-from wechat.prompts import More, ask, tidy
+from wechat.prompts import More, ask
 from wechat.replay import Said
 from wechat.texts import CHINESE, ENGLISH
 
 REFUSED = "(refused)"
+#: when everything in the tables was said: a Friday in Beijing, and still Thursday in London
+SAID = dt.datetime(2026, 11, 27, 7, 30, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 
 
 def words(spaced: str, *others: str) -> list[str]:
@@ -37,7 +43,7 @@ def meant(prompt: Any, text: str) -> Any:
     assert isinstance(prompt, Ask)
     assert prompt.read is not None
     try:
-        return prompt.read(text)
+        return prompt.read(text, SAID) if prompt.dated else prompt.read(text)
     except ValueError:
         return REFUSED
 
@@ -61,6 +67,32 @@ MARKS = ask.choice("怎么了？", ["?", "!"])
 ONLY = ask.choice("哪个？", ["冰"])
 LEVEL = ask.choice("您是？", Level)
 NAME = ask.text("怎么称呼您？", longest=5)
+MONEY = ask.amount("多少钱？")
+PRICE = ask.amount("出价？", Decimal("0.5"), 100)
+BALANCE = ask.amount("结余？", -10)
+DAY = ask.date("哪天？")
+COMING = ask.date("哪天来？", SAID.date())
+RECENT = ask.date("哪天的？", SAID.date() - dt.timedelta(days=7), SAID.date())
+BORN = ask.date("生日？", dt.date(1900, 1, 1), SAID.date())
+CLOCK = ask.time("几点？")
+OPEN = ask.time("几点来？", dt.time(9), dt.time(18))
+PHONE = ask.phone("手机号？")
+SEVERAL = ask.choices("要哪些？", ["苹果", "香蕉", "梨"])
+TWO = ask.choices("哪两个？", ["苹果", "香蕉", "梨"], least=2, most=2)
+SOME = ask.choices("还要什么？", ["糖和奶", "冰"], least=0)
+
+
+def day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+def at(text: str) -> dt.time:
+    return dt.time.fromisoformat(text)
+
+
+def yuan(text: str) -> Decimal:
+    return Decimal(text)
+
 
 #: of each prompt: what is meant, and the texts that mean it; REFUSED: texts that mean nothing
 MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
@@ -274,6 +306,196 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             REFUSED: words("new Level 手"),
         },
     ),
+    "amount": (
+        MONEY,
+        {
+            yuan("12.5"): words(
+                "12.5 12.50元 ￥12.5 ¥12.5 １２．５ 12.5。 12.5元吧 十二块五 十二块五毛 十二元五角 十二点五 12块5 12元5角 12.5块 12.5块钱",
+                "¥ 12.5",
+                "12.5 元",
+            ),
+            yuan("1200"): words(
+                "¥1,200 1200 1200元 1,200.00 一千二 一千二百 一千二百元 1200元整 rmb1200 1200rmb 人民币1200元 0.12万 12百"
+            ),
+            yuan("12"): words("￥12 十二块 十二块钱 12元 12.00 12.0"),
+            yuan("0.5"): words("0.5 五毛 5毛 五角 0.50元 五毛钱"),
+            yuan("0.05"): words("0.05 五分钱 5分"),
+            yuan("0.35"): words("三毛五 三毛五分 0.35"),
+            yuan("1.05"): words("一块零五分 1.05元 一元零五分"),
+            yuan("3.25"): words("3块2毛5 三块二毛五 三块两毛五分"),
+            yuan("12000"): words("1.2万 一万二 12,000 12000块 一点二万"),
+            yuan("12345.6"): words("1.23456万"),
+            yuan("30000"): words("三万 3万 3万元"),
+            yuan("2"): words("两块 2 二 两元 俩块"),
+            yuan("0"): words("0 零 0.00 零元 -0"),
+            REFUSED: words(
+                "12.345 十几 NaN nan inf -3 -0.01 负三 1e3 .5 12,5 1,20 1.2.3 半 一块半 几块 十几块 块五 元 ¥ ¥¥5 5元5元 "
+                "1.0000001万 ² 5² ① 12abc $ 三四块 三块五毛六七 五毛五毛 三块五分六 一百块零 多少 免费 0x10 ٣ None 😀 。",
+                "",
+                " ",
+                "1 2",
+                "3元 4元",
+            ),
+        },
+    ),
+    "price": (
+        PRICE,
+        {yuan("0.5"): words("0.5 五毛"), yuan("100"): words("100 一百块"), REFUSED: words("0.49 100.01 0 -1 一百零一")},
+    ),
+    "balance": (
+        BALANCE,
+        {
+            yuan("-10"): words("-10 ¥-10 -¥10 -10元"),
+            yuan("-0.5"): words("-0.5"),
+            yuan("7"): words("7"),
+            REFUSED: words("-10.01"),
+        },
+    ),
+    "date": (
+        DAY,
+        {
+            day("2026-11-27"): words(
+                "今天 今日 今天吧 周五 星期五 礼拜五 这周五 本周五 今天(周五) 27号 11月27日 十一月二十七号 11-27 11/27 2026-11-27 20261127 today"
+            ),
+            day("2026-11-28"): words(
+                "明天 明日 明天的 周六 星期六 28号 28日 二十八号 11月28 tomorrow 明天周六 1天后 一天以后"
+            ),
+            day("2026-11-29"): words("后天 星期天 礼拜天 周日 星期日 这个周日 两天后 2天之后"),
+            day("2026-11-30"): words("大后天 周一 30号 三十号 三天后"),
+            day("2026-11-26"): words("昨天 昨日 yesterday"),
+            day("2026-11-25"): words("前天 这周三 本周三"),
+            day("2026-11-24"): words("大前天 这周二"),
+            day("2026-12-04"): words("下周五 下星期五 下个星期五 下礼拜五 一周后 七天后 12月4日 12.4 4号 下个月4号"),
+            day("2026-12-11"): words("下下周五 两周后 两个星期后"),
+            day("2026-11-20"): words("上周五 上个星期五 2026年11月20日 本月20号"),
+            day("2026-12-08"): words("8号 8日 八号 12月8日 12-8 下月8号 下个月八号 １２月８日"),
+            day("2026-12-31"): words("31号 三十一号 12/31"),
+            day("2026-12-27"): words("一个月后 1个月以后"),
+            day("2027-03-08"): words(
+                "3月8日 3月8号 3月8 三月八日 三月八号 3-8 3/8 3.8 03-08 3月8日(周一) 明年3月8日 明年的3月8日 2027-3-8 2027/03/08 2027.3.8 2027年3月8号 20270308 二〇二七年三月八日 ２０２７－０３－０８",
+                "3 月 8 日",
+                "2027 - 3 - 8",
+            ),
+            day("2026-03-08"): words("2026-3-8 20260308 今年3月8日 二零二六年三月八日"),
+            day("2028-02-29"): words("2月29日 二月二十九号 2028-2-29"),
+            REFUSED: words(
+                "2月30日 周八 星期八 周0 0号 32号 13月1日 0月5日 2026-2-29 2026-13-1 20261301 20260230 26-3-8 3-8-2026 3月 "
+                "三月 2026 2026年 2026年3月 15 十五 3 春节 国庆 下周 周末 月底 明天后天 明天周五 3月8日周日 周五周六 3.5.7 "
+                "后后天 零天 几天后 天 号 日 12345678901 99999999 -3-8 3--8 ② ٣号 None 😀 。 吧 随便 什么时候",
+                "",
+                " ",
+                "明天 后天",
+            ),
+        },
+    ),
+    "a day from today on": (
+        COMING,
+        {
+            day("2026-11-27"): words("今天 周五 27号"),
+            day("2026-12-26"): words("26号"),
+            day("2027-11-26"): words("11月26日"),
+            REFUSED: words("昨天 前天 上周五 这周三 2026-11-26"),
+        },
+    ),
+    "a day of the last week": (
+        RECENT,
+        {
+            day("2026-11-20"): words("20号 11月20日 上周五"),
+            day("2026-11-26"): words("26号 昨天 11-26"),
+            day("2026-11-27"): words("今天 周五 27号"),
+            REFUSED: words("28号 19号 明天 周四 11月19日"),
+        },
+    ),
+    "a birthday": (
+        BORN,
+        {
+            day("1990-03-08"): words("1990-3-8 19900308 1990年3月8日 一九九〇年三月八日"),
+            day("2026-03-08"): words("今年3月8日"),
+            REFUSED: words("3月8日 明天 1899-12-31 2026-11-28"),
+        },
+    ),
+    "time": (
+        CLOCK,
+        {
+            at("15:30"): words(
+                "15:30 15：30 1530 15点30 15点30分 15点半 15时30分 十五点三十分 下午3点半 下午三点半 下午3:30 3:30pm 下午15:30 15:30:00 下午三点三十",
+                "下午 3:30",
+                "3:30 PM",
+            ),
+            at("03:30"): words("03:30 3:30 0330 凌晨3点半 凌晨三点三十分"),
+            at("15:15"): words("下午三点一刻 15点一刻 15:15"),
+            at("15:45"): words("下午三点三刻 15点45"),
+            at("15:05"): words("15点05 15点零五 十五点零五分 15:05"),
+            at("09:00"): words("9:00 09:00 早上9点 上午九点 上午9点整 早上九点钟 9am 0900 AM9:00"),
+            at("20:00"): words("20:00 晚上8点 晚上八点 今晚八点 20点 8pm 晚上20点"),
+            at("12:00"): words("中午 正午 中午12点 12点 十二点 12:00 中午十二点整 12pm"),
+            at("13:00"): words("中午一点 下午1点 13点 13:00"),
+            at("00:00"): words("0点 零点 00:00 午夜 凌晨12点 0:00"),
+            at("23:59"): words("23:59 晚上11点59分"),
+            REFUSED: words(
+                "三点 3点半 8点 九点整 11点 24:00 24点 25:00 12:60 3点60分 晚上12点 晚上1点 凌晨8点 早上3点 上午3点 下午9点 中午9点 半 下午 晚上 早上 点 "
+                "15 3 12345 2460 15:3 15:30:45 15.30 3点半一刻 下午3点pm 现在 随时 半小时后 ② 15:30-16:00 None 😀 。",
+                "",
+                " ",
+                "15 30",
+            ),
+        },
+    ),
+    "a time of the opening hours": (
+        OPEN,
+        {
+            at("15:00"): words("三点 3点 15点 下午三点 3:00 15:00"),
+            at("09:00"): words("九点 9点整 9:00"),
+            at("18:00"): words("18:00 六点 下午6点"),
+            at("12:00"): words("中午 12点"),
+            REFUSED: words("8:59 18:01 03:00 七点 8点 晚上8点 早上6点"),
+        },
+    ),
+    "phone": (
+        PHONE,
+        {
+            "13800138000": words(
+                "13800138000 138-0013-8000 +8613800138000 +86-13800138000 8613800138000 008613800138000 (+86)13800138000 １３８００１３８０００ 13800138000。 13800138000吧 138.0013.8000",
+                "138 0013 8000",
+                "+86 138 0013 8000",
+                " 13800138000 ",
+                "(+86) 138 0013 8000",
+            ),
+            REFUSED: words(
+                "138001380001 1380013800 110 12800138000 12345678901 23800138000 010-12345678 +1-2025550123 +8513800138000 13800138abc ١٣٨٠٠١٣٨٠٠٠ 一三八 13800138000,13900139000 138--0013x8000 None 😀",
+                "",
+                " ",
+                "13800138000 13900139000",
+            ),
+        },
+    ),
+    "choices": (
+        SEVERAL,
+        {
+            ("苹果", "梨"): words(
+                "1,3 1，3 1、3 3,1 1和3 苹果和梨 苹果、梨 苹果,梨 苹果还有梨 第一个和第三个 1和梨 ①、③ 选1和3 苹果以及梨 苹果+梨 1/3 最后一个和第一个 苹果，梨。",
+                "1 3",
+                "苹果 梨",
+                " 1, 3 ",
+            ),
+            ("苹果", "香蕉", "梨"): words("全部 都要 所有 全选 1,2,3 1、2、3。 苹果和香蕉和梨 都要吧"),
+            ("梨",): words("3 梨 第三个 最后一个 梨吧 3,3 选梨"),
+            REFUSED: words(
+                "13 123 1,4 4 0 苹果香蕉 苹果葡萄 和 、 , 没有 不要 1-3 苹果和 和苹果 半 ² 1² None 😀", "", " ", "1 4"
+            ),
+        },
+    ),
+    "two of them": (TWO, {("苹果", "香蕉"): words("1,2"), REFUSED: words("1 1,1 1,2,3 全部")}),
+    "perhaps none": (
+        SOME,
+        {
+            (): words("无 没有 不要 都不要 没有了"),
+            ("糖和奶",): words("糖和奶 1 糖"),
+            ("冰",): words("冰 2"),
+            ("糖和奶", "冰"): words("糖和奶,冰 全部 糖和奶、冰 1和2"),
+            REFUSED: words("糖和冰和盐 3"),
+        },
+    ),
     "text": (
         NAME,
         {
@@ -313,6 +535,7 @@ def test_the_table_says_one_thing_of_each_text() -> None:
 )
 def test_a_text_means_what_the_table_says(prompt: Any, text: str, value: Any) -> None:
     found = meant(prompt, text)
+    found = tuple(found) if isinstance(found, list) else found
     assert found == value
     assert type(found) is type(value)
 
@@ -494,6 +717,11 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "number": functools.partial(ask.number, "?", 1, 9),
     "choice": functools.partial(ask.choice, "?", ["a", "b"]),
     "confirm": functools.partial(ask.confirm, "?"),
+    "amount": functools.partial(ask.amount, "?", 1, Decimal("9.5")),
+    "choices": functools.partial(ask.choices, "?", ["a", "b"]),
+    "date": functools.partial(ask.date, "?", dt.date(2026, 1, 1)),
+    "time": functools.partial(ask.time, "?", None, dt.time(18)),
+    "phone": functools.partial(ask.phone, "?"),
     "parsed": functools.partial(ask.parsed, "?", str.upper),
 }
 
@@ -517,7 +745,7 @@ def test_every_prompt_takes_what_every_prompt_takes(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, _ in inspect.getmembers(ask, inspect.ismethod) if name[0] != "_"])
 def test_every_prompt_is_in_the_table_of_these_tests(name: str) -> None:
-    assert name in MAKERS
+    assert name in {*MAKERS, "photo", "place", "form"}
 
 
 def test_parsed_gives_what_its_reader_gives() -> None:
@@ -533,6 +761,21 @@ RETRIES = {
     "请回复不大于 0 的整数": ask.number("?", None, 0),
     "请回复选项前的数字，或选项本身": FRUIT,
     "请回复“是”或“否”": CONFIRM,
+    "请回复金额，如 12.50": MONEY,
+    "请回复 0.5 到 100 元的金额": PRICE,
+    "请回复不少于 -10 元的金额": BALANCE,
+    "请回复不多于 9 元的金额": ask.amount("?", None, 9),
+    "请回复选项前的数字，可以选几个，如 1,2": SEVERAL,
+    "请回复选项前的数字，选 2 到 2 个，如 1,2": TWO,
+    "请回复日期，如 3月8日、明天、周五": DAY,
+    "请回复不早于 2026-11-27 的日期": COMING,
+    "请回复 2026-11-20 到 2026-11-27 的日期": RECENT,
+    "请回复不晚于 2026-11-27 的日期": ask.date("?", None, SAID.date()),
+    "请回复时间，如 15:30 或下午三点半": CLOCK,
+    "请回复 09:00 到 18:00 的时间": OPEN,
+    "请回复不早于 09:00 的时间": ask.time("?", dt.time(9)),
+    "请回复不晚于 18:00 的时间": ask.time("?", None, dt.time(18)),
+    "请回复 11 位手机号": PHONE,
     "请回复文字": ask.text("?"),
     "请回复 5 个字以内的文字": NAME,
     "没有看懂，请再回复一次": ask.parsed("?", int),
@@ -626,6 +869,27 @@ WRONG: list[tuple[Any, tuple[Any, ...], dict[str, Any], str]] = [
     (ask.choice, (["a", "a"],), {}, "its own words"),
     (ask.choice, (["OK", "ｏｋ。"],), {}, "its own words"),
     (ask.choice, (["①", "1"],), {}, "its own words"),
+    (ask.amount, (9, 1), {}, "the lowest goes first"),
+    (ask.amount, (1.5,), {}, "no bound of ask.amount"),
+    (ask.amount, (Decimal("NaN"),), {}, "no bound of ask.amount"),
+    (ask.amount, (True,), {}, "no bound of ask.amount"),
+    (ask.choices, ([],), {}, "of 0 options"),
+    (ask.choices, ({"a": 1},), {}, "a list of words"),
+    (ask.choices, (Level,), {}, "a list of words"),
+    (ask.choices, (["a", "b"],), {"least": 3}, "of 2 options"),
+    (ask.choices, (["a", "b"],), {"most": 3}, "of 2 options"),
+    (ask.choices, (["a", "b"],), {"least": -1}, "of 2 options"),
+    (ask.choices, (["a", "b"],), {"least": 0, "most": 0}, "of 2 options"),
+    (ask.choices, (["a", "b"],), {"least": True}, "of 2 options"),
+    (ask.choices, (["a", "a"],), {}, "its own words"),
+    (ask.date, (SAID,), {}, "days"),
+    (ask.date, ("2026-01-01",), {}, "days"),
+    (ask.date, (dt.date(2026, 2, 1), dt.date(2026, 1, 1)), {}, "the lowest goes first"),
+    (ask.time, ("9:00",), {}, "without a zone"),
+    (ask.time, (dt.time(9, tzinfo=dt.timezone.utc),), {}, "without a zone"),
+    (ask.time, (dt.time(18), dt.time(9)), {}, "the lowest goes first"),
+    (ask.photo, (), {"tries": 3}, "never enters the dialog"),
+    (ask.place, (), {"tries": 3}, "never enters the dialog"),
     (ask.parsed, ("int",), {}, "plain function"),
     (ask.parsed, (None,), {}, "plain function"),
     (ask.parsed, (later,), {}, "plain function"),
@@ -654,3 +918,147 @@ def test_a_plain_ask_has_no_arguments_of_a_prompt(unknown: str) -> None:
     untyped: Any = ask
     with pytest.raises(TypeError, match=unknown):
         untyped("?", **{unknown: None})
+
+
+# ---- pictures, places, days: in a dialog --------------------------------------------------------------------------------
+
+
+def talking(dialog: Callable[..., Any], **options: Any) -> Chat:
+    bot = Bot("token", store="memory://")
+    bot.text("go", **options)(dialog)
+    return Chat(bot)
+
+
+def test_a_photo_and_a_place_are_taken_and_whatever_else_comes_is_told_what_is_expected() -> None:
+    def report(message: Any) -> Any:
+        photo = yield ask.photo("拍一张？")
+        place = yield ask.place("在哪里？", retry="请发位置！")
+        return f"{photo.url} {place.label}"
+
+    chat = talking(report)
+    assert chat.say("go") == "拍一张？"
+    assert chat.say("什么？") == "请回复图片。\n拍一张？"
+    assert chat.location(1, 2, "家") == "请回复图片。\n拍一张？"
+    assert chat.image("http://x/2.jpg") == "在哪里？"
+    assert chat.image() == "请发位置！"
+    assert chat.location(23.1, 113.3, "广州塔") == "http://x/2.jpg 广州塔"
+
+
+def test_a_day_is_counted_from_when_the_message_was_sent_in_the_bots_zone_however_late_it_is_read() -> None:
+    def when(message: Any) -> Any:
+        return f"{yield ask.date('哪天？')}"
+
+    chat = talking(when, expire=math.inf)
+    chat.say("go")
+    local = chat.text("").time
+    chat.later((dt.datetime.combine(local.date(), dt.time(23, 59, 58), local.tzinfo) - local).total_seconds())
+    message = chat.text("今天")
+    chat.later(4)
+    assert message.time.date() == local.date() != chat.text("").time.date()
+    assert chat.send(message) == f"{local.date()}"
+    assert chat.text("").time.utcoffset() == dt.timedelta(hours=8)
+
+
+# ---- forms --------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Everything that a form can ask for."""
+
+    name: str = dataclasses.field(metadata={"ask": "怎么称呼您？", "longest": 4})
+    guests: int = dataclasses.field(metadata={"ask": "几位？", "low": 1, "high": 20})
+    day: dt.date = dataclasses.field(metadata={"ask": "哪天？"})
+    time: dt.time = dataclasses.field(metadata={"ask": "几点？", "earliest": dt.time(11), "latest": dt.time(21)})
+    room: bool = dataclasses.field(metadata={"ask": "要包间吗？", "taps": False})
+    deposit: Decimal = dataclasses.field(metadata={"ask": "订金？", "low": 0})
+    level: Level = dataclasses.field(metadata={"ask": "您是？"})
+    drink: Literal["茶", "酒"] = dataclasses.field(metadata={"ask": "喝什么？"})
+    dishes: list[str] = dataclasses.field(metadata={"ask": "点什么？", "options": ["鱼", "鸡", "汤"], "least": 2})
+    seat: str = dataclasses.field(metadata={"ask": "坐哪里？", "options": ["窗边", "里面"]})
+    phone: str = dataclasses.field(metadata={"ask": "手机号？", "prompt": "phone"})
+    photo: ImageMessage = dataclasses.field(metadata={"ask": "照片？"})
+    number: int = dataclasses.field(init=False, default=7)
+
+
+ANSWERS = ["张三", "三位", "2030-1-2", "晚上七点", "不要", "100元", "老手", "1", "1和3", "窗", "13800138000"]
+
+
+def test_a_form_asks_for_every_field_and_gives_the_object() -> None:
+    given: list[Table] = []
+
+    def book(message: Any) -> Any:
+        given.append((yield ask.form(Table)))
+        return "订好了"
+
+    chat = talking(book)
+    said = [chat.say(text) for text in ["go", *ANSWERS]]
+    assert [line.splitlines()[0] for line in said] == [
+        field.metadata["ask"] for field in dataclasses.fields(Table) if field.init
+    ]
+    assert chat.image("http://x/1.jpg") == "订好了"
+    table = given[-1]
+    assert (table.name, table.guests, table.day, table.time, table.room) == (
+        "张三", 3, dt.date(2030, 1, 2), dt.time(19), False,
+    )  # fmt: skip
+    assert (table.deposit, table.level, table.drink, table.dishes, table.seat, table.phone, table.number) == (
+        Decimal(100), Level.老手, "茶", ["鱼", "汤"], "窗边", "13800138000", 7,
+    )  # fmt: skip
+
+
+def test_what_every_prompt_takes_is_for_every_question_of_a_form_and_a_field_may_say_otherwise() -> None:
+    @dataclasses.dataclass
+    class Person:
+        name: str
+        age: int = dataclasses.field(metadata={"retry": "多大？", "tries": 1})
+
+    def meet(message: Any) -> Any:
+        try:
+            person = yield ask.form(Person, retry="请再说一遍", tries=2)
+        except GaveUp:
+            return "算了"
+        return person.name
+
+    chat = talking(meet)
+    assert [chat.say(text) for text in ("go", "\u200b", "bo")] == ["name", "请再说一遍", "age"]
+    assert chat.say("很大") == "算了"
+
+
+def test_the_questions_of_a_form_that_changed_places_are_noticed() -> None:
+    @dataclasses.dataclass
+    class Person:
+        name: str
+        town: str
+
+    forms = [Person, dataclasses.make_dataclass("Person", [("town", str), ("name", str)])]
+
+    def meet(message: Any) -> Any:
+        yield ask.form(forms[0])
+        return "done"
+
+    chat = talking(meet)
+    assert [chat.say(text) for text in ("go", "bo")] == ["name", "town"]
+    forms.reverse()
+    chat.crash()
+    assert chat.say("广州").startswith(CHINESE.diverged)
+
+
+def form_of(hint: Any, **metadata: Any) -> Any:
+    return dataclasses.make_dataclass("Odd", [("odd", hint, dataclasses.field(metadata=metadata))])
+
+
+@pytest.mark.parametrize(
+    ("into", "right"),
+    [
+        (dict, "fields of a dataclass"),
+        (Table(*[None] * 12), "fields of a dataclass"),  # type: ignore[arg-type]
+        (form_of(bytes), "the field odd of Odd: a form can ask for str"),
+        (form_of(str, lowest=1), "nobody knows 'lowest', only ask, prompt, longest"),
+        (form_of(str, prompt="telephone"), "there is no prompt 'telephone', only text"),
+        (form_of(int, low=9, high=1), "the lowest goes first"),
+        (form_of(list[str]), "a list of words"),
+    ],
+)
+def test_a_form_that_cannot_be_asked_for_is_refused_at_once(into: Any, right: str) -> None:
+    with pytest.raises(ConfigurationError, match=right):
+        ask.form(into)

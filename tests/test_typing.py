@@ -55,6 +55,19 @@ def test_a_card_is_issued_after_three_answers(chat: Chat) -> None:
     assert talk(chat, "办证", "bo", "40", "不用了")[-1] == "那就先不办。"
 
 
+def test_a_visit_is_booked_by_a_form_and_what_a_prompt_gives_is_what_it_says(chat: Chat) -> None:
+    shown = talk(chat, "团体参观", "2030-3-8", "下午三点", "12位", "138 0013 8000", "地图和古籍", "8块8")
+    assert shown[:4] == ["哪天来？", "几点？", "几位？", "联系电话？"]
+    assert shown[-1] == "2030 False True 古籍、地图 20.80"
+
+
+def test_books_are_fetched_where_a_place_was_sent(chat: Chat) -> None:
+    assert chat.say("上门取书") == "拍一下封面？"
+    assert chat.image("http://x/1.jpg") == "在哪里取？"
+    assert chat.location(23, 113, "沙面") == "哪天取？"
+    assert talk(chat, "2030-5-1", "15:30") == ["几点？", "http://x/1.jpg 沙面 05-01 15:30"]
+
+
 def test_a_number_that_is_not_understood_is_asked_again_and_then_given_up(chat: Chat) -> None:
     talk(chat, "办证", "bo")
     assert chat.say("三四") == "请回复 3 到 120 的整数"

@@ -654,7 +654,7 @@ class Attempt:
         timeout = machine.timeout(self.conduct.expire) * 1000
         return Standing(
             timeout if timeout == math.inf else int(timeout),
-            tuple(kind.__name__ for kind in ask.accept or ()),
+            tuple(kind if isinstance(kind, str) else kind.__name__ for kind in ask.accept or ()),
             tuple(normal(str(label)) for label in labels),
         )
 

@@ -108,8 +108,8 @@ class Ask(Command[T_co]):
 
     #: what is said; None: nothing
     say: Any = None
-    #: the types of message it takes, given as the message itself; None: whatever has text, given as text
-    accept: tuple[type, ...] | None = None
+    #: the types of message it takes, or their kinds, given as the message itself; None: whatever has text, given as text
+    accept: tuple[type | str, ...] | None = None
     #: compared on replay, so that two questions that changed places are noticed
     key: str | None = None
     #: seconds from when the question was shown; None: the route's ``expire``; ``math.inf``: for ever
@@ -120,7 +120,9 @@ class Ask(Command[T_co]):
     cancel: bool = True
     back: bool = False
     #: what was meant by a text; raises ValueError for what it does not understand. None: the text itself
-    read: Callable[[str], T_co] | None = None
+    read: Callable[..., T_co] | None = None
+    #: whether `read` is given the time of the message, too
+    dated: bool = False
     #: said when `read` did not understand; and after how many such answers `GaveUp` is raised (None: never)
     retry: Any = None
     tries: int | None = None

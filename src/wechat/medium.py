@@ -105,12 +105,14 @@ class Medium:
         if isinstance(ask, Reopening):
             names = [REOPENED.get(ask.kind, "kind_text")]
         else:
-            names = [self._kind(type) for type in ask.accept or (receive.TextMessage,)]
+            names = [self._kind(kind) for kind in ask.accept or ("text",)]
         kinds = self.texts.kind_or.join(getattr(self.texts, name) for name in dict.fromkeys(names))
         return self.sentence("pick_kind", kinds=kinds)
 
-    def _kind(self, type: type) -> str:
-        return next((name for kind, name in KINDS if issubclass(type, kind)), "kind_other")
+    def _kind(self, kind: type | str) -> str:
+        if isinstance(kind, str):
+            return f"kind_{kind}"
+        return next((name for known, name in KINDS if issubclass(kind, known)), "kind_other")
 
     # ---- how much fits one reply ----
 

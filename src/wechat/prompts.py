@@ -1,30 +1,35 @@
-"""The methods of `ask`: what is asked, and what an answer means.
-
-A reader turns a text into what was meant, or raises ValueError. It is pure, because a replay reads again what was answered.
-
-Rule 1: a text is made plain first (width, spaces, closing punctuation, closing particles); then it is compared *exactly*.
-        「好像不是」 is neither yes nor no. Only the label of a choice may be shortened.
-Rule 2: what could mean two things means nothing: it is asked again.
-Rule 3: whatever is typed, a reader ends soon, and raises nothing but ValueError.
-"""
+"""The methods of `ask`: what is asked, and which readers say what an answer means (`meaning`, `dates`)."""
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
+import decimal
 import enum
 import inspect
 import math
-import re
-import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, overload
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Literal,
+    TypedDict,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
 from typing_extensions import Unpack
 
-from .dialog import Ask, Command, Sentence, StepFunction
+from . import dates, meaning
+from .dialog import Ask, Command, Sentence, StepFunction, call
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:  # for annotations only
-    from .receive import Message
+    from .receive import ImageMessage, LocationMessage, Message
     from .reply import Say
 
     M = TypeVar("M", bound=Message)
@@ -49,243 +54,17 @@ class More(TypedDict, total=False):
     tries: int
 
 
-# ---- what a text is -------------------------------------------------------------------------------------------------
-
-#: may close an answer and means nothing
-_CLOSING = ".,!?;:~。，！？；：、…～" + "".join(filter(str.isspace, map(chr, range(0x3001))))
-_PARTICLES = frozenset("吧呀啊哦的了")
-#: in a text that was pasted, and to be seen by nobody: marks of width zero, of direction, of how an emoji is drawn (1️⃣)
-_UNSEEN = dict.fromkeys(map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff\ufe0f\u20e3"))
-#: characters; more than fits one message of WeChat means nothing to a prompt (rule 3)
-_TOO_LONG = 2_048
+# ---- what may be asked ----------------------------------------------------------------------------------------------
 
 
-def tidy(text: str) -> str:
-    """NFKC, without case, without spaces around and punctuation behind; punctuation alone stays."""
-    plain = unicodedata.normalize("NFKC", text.translate(_UNSEEN)).casefold().strip()
-    return plain.rstrip(_CLOSING) or plain
+#: how the sentence ends that says what is asked for, by whether there is a lowest and a highest
+_RANGES = {(False, False): "", (True, True): "_between", (True, False): "_from", (False, True): "_to"}
 
 
-def spoken(text: str) -> Iterator[str]:
-    """The tidy text, then without one, two, three closing particles: 好的吧, 好的, 好. None of them is empty."""
-    plain = tidy(text) if len(text) <= _TOO_LONG else ""
-    for _ in range(4):
-        if plain:
-            yield plain
-        plain = plain[:-1].rstrip(_CLOSING) if plain[-1:] in _PARTICLES else ""
-
-
-# ---- numbers --------------------------------------------------------------------------------------------------------
-
-#: 财务大写, traditional characters and the round zero as the numerals that are read here
-_PLAIN_NUMERALS = str.maketrans(
-    "〇壹贰叁肆伍陆柒捌玖拾佰仟萬億貳參叄陸兩俩負", "零一二三四五六七八九十百千万亿二三三六两两负"
-)
-_DIGITS = {numeral: str(value) for value, numeral in enumerate("零一二三四五六七八九")}
-_NUMERALS = {digit: numeral for numeral, digit in _DIGITS.items()}
-_ONE_TO_NINE = "[一二三四五六七八九]"
-_UNITS = {"": 1, "十": 10, "百": 10**2, "千": 10**3, "万": 10**4, "亿": 10**8}
-#: what is counted, behind a number. Not 克, 分, 点, 样: 三千克 is 3 or 3000, and 十分, 一点, 一样 are no numbers
-_MEASURES = (
-    *("个人", "个月", "个星期", "个小时", "小时", "分钟", "星期", "公斤", "公里", "厘米", "块钱", "人份", "月份"),
-    *"个只件位人份本张条次岁块元年月天号斤杯盒瓶台套双名间晚周遍层楼排箱包袋支辆颗朵碗根家棵桶页期桌寸米秒日",
-    *"個隻張條歲塊雙間",
-)
-#: 3 and the like, as NFKC leaves it, perhaps with a unit behind; at most 30 digits (rule 3: `int` refuses or crawls above)
-_ARABIC = re.compile(r"([0-9]{1,3}(?:,[0-9]{3}){1,9}|[0-9]{1,30})\s*([百千万亿]?)")
-_SIGN = re.compile(r"([-−负])|\+?")
-_MEASURE = re.compile(rf"\s*(?:{'|'.join(_MEASURES)})\Z")
-
-# 一百零五: the four places of 亿, of 万 and of what is below. It lets too much through, which `_numeral` spells to see
-_PLACES = "".join(f"(?:({_ONE_TO_NINE}){unit})?零?" for unit in "千百十") + f"({_ONE_TO_NINE})?"
-_NUMERAL = re.compile(f"(?:{_PLACES}亿)?零?(?:{_PLACES}万)?零?{_PLACES}")
-#: how a numeral may be said otherwise, and how it is spelled; in this order
-_SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = (
-    (re.compile(r"(?<!十)两(?=[百千万亿])|\A两\Z"), "二"),
-    (re.compile(f"(?<!{_ONE_TO_NINE})十"), "一十"),
-    # 一百五 is 一百五十, 三万五 is 三万五千 (and not 30005, which has a zero); 五百万五 is anybody's guess
-    (
-        re.compile(f"(?<={_ONE_TO_NINE})([百千万亿])({_ONE_TO_NINE})\\Z"),
-        lambda match: match[1] + match[2] + {"百": "十", "千": "百", "万": "千", "亿": "千万"}[match[1]],
-    ),
-)
-
-
-def integer(text: str) -> int:
-    """A whole number as people type it: 3, ３, 3,000, 3万, 三, 两个, 一百零五, 负三. Raises ValueError."""
-    if any(unicodedata.category(character) == "No" for character in text):  # NFKC would make 2 of ², and 11 of 1①
-        raise ValueError("² and ① are no whole numbers")
-    for plain in spoken(text):
-        for counted in (plain, _MEASURE.sub("", plain)):
-            value = _signed(counted)
-            if value is not None:
-                return value
-    raise ValueError("not a whole number")
-
-
-def _signed(plain: str) -> int | None:
-    plain = plain.translate(_PLAIN_NUMERALS)
-    sign = _SIGN.match(plain)
-    assert sign is not None  # it matches nothing, too
-    value = _whole(plain[sign.end() :])
-    return -value if value is not None and sign[1] else value
-
-
-def _whole(plain: str) -> int | None:
-    match = _ARABIC.fullmatch(plain)
-    return int(match[1].replace(",", "")) * _UNITS[match[2]] if match else _numeral(plain)
-
-
-def _numeral(plain: str) -> int | None:
-    """A Chinese numeral below 10¹², read exactly: what its value is spelled like, and nothing similar."""
-    for said, spelled in _SAID_OTHERWISE:
-        plain = said.sub(spelled, plain)
-    match = _NUMERAL.fullmatch(plain)
-    digits = "".join(_DIGITS[digit or "零"] for digit in match.groups()) if match else ""
-    return int(digits) if digits and _spelled(digits) == plain else None
-
-
-def _spelled(digits: str) -> str:
-    """Twelve digits as a Chinese numeral: 一十, never 十 alone, and one zero for the empty places between two that are not."""
-    sections = (_section(digits[at : at + 4], myriad) for at, myriad in ((0, "亿"), (4, "万"), (8, "")))
-    return re.sub("零+", "零", "".join(sections)).strip("零") or "零"
-
-
-def _section(digits: str, myriad: str) -> str:
-    units = zip(digits, ("千", "百", "十", ""), strict=True)
-    places = "".join(_NUMERALS[digit] + unit if digit != "0" else "零" for digit, unit in units)
-    return places.rstrip("零") + myriad if int(digits) else "零"
-
-
-def _within(low: int | None, high: int | None) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        value = integer(text)
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise ValueError("too small, or too large")
-        return value
-
-    return read
-
-
-#: which sentence says what number is asked for, by whether there is a lowest and a highest
-_RANGES = {
-    (False, False): "retry_number",
-    (True, True): "retry_number_between",
-    (True, False): "retry_number_from",
-    (False, True): "retry_number_to",
-}
-
-
-# ---- by number ------------------------------------------------------------------------------------------------------
-
-_COUNT = "[0-9零一二三四五六七八九十百]{1,5}"
-#: 1, (1), 1号, 第一, 第一个, 选项1. Not 两个, 2个: that is how many
-_ORDINAL = re.compile(rf"(?:(第)|选项)?\(?({_COUNT})\)?(?(1)[个個项項种样款条位号家档]?|号?)")
-#: a line as it was shown and copied: 1. 苹果
-_NUMBERED = re.compile(r"\(?([0-9]{1,3})(?![0-9])\)?\s*[.、,:]?\s*(\S.*)", re.DOTALL)
-
-
-def _line(plain: str, places: Mapping[str, int]) -> int | None:
-    """The place, from 0, of a line: its number, and the very words that stand there."""
-    match = _NUMBERED.fullmatch(plain)
-    place = places.get(match[2]) if match else None
-    return place if match and place == int(match[1]) - 1 else None
-
-
-def _ordinal(plain: str, count: int) -> int | None:
-    """The place, from 0, that a text names by its number alone, of `count` places."""
-    match = _ORDINAL.fullmatch(plain)
-    number = _whole(match[2]) if match else None
-    return number - 1 if number is not None and 1 <= number <= count else None
-
-
-def _is_counted(text: str) -> bool:
-    """Whether NFKC leaves its numbers what they are: ① yes; ² and ½ no, nor 1①, which would be 11."""
-    odd = [character for character in text if unicodedata.category(character) == "No"]
-    if not odd:
-        return True
-    kind = unicodedata.decomposition(odd[0])
-    return len(odd) == 1 and kind.startswith(("<circle>", "<compat>")) and not any(map(str.isdecimal, text))
-
-
-# ---- yes and no -----------------------------------------------------------------------------------------------------
-
-_YES = (
-    "是 对 對 好 嗯 恩 行 要 可 可以 没错 沒錯 没问题 确认 確認 确定 同意 当然 嗯嗯 是的是的 对对 对的对的 好好 好的好的 好嘞"
-    " ok okay y yes yep yeah sure"
-)
-_NO = "不 不是 不对 不對 不要 不用 不行 不好 不可以 不同意 否 没 没有 沒有 算了 错 n no nope"
-#: what each word means: the place of 「是」, or of 「否」
-_ANSWERS = dict.fromkeys(_YES.split(), 0) | dict.fromkeys(_NO.split(), 1)
-
-
-def yes_or_no(text: str) -> bool:
-    """What was meant by an answer to a question for yes or no, in Chinese or English. Raises ValueError for what is neither."""
-    for plain in spoken(text):
-        found = _ANSWERS.get(plain), _line(plain, _ANSWERS), _ordinal(plain, 2) if _is_counted(text) else None
-        for place in found:
-            if place is not None:
-                return place == 0
-    raise ValueError("neither yes nor no")
-
-
-# ---- one of several -------------------------------------------------------------------------------------------------
-
-_LAST = frozenset({"最后", "最后一个", "最后那个", "最后一项", "倒数第一个"})
-#: may stand before what is chosen
-_PICKING = re.compile(r"我?就?(?:想要|想选|要选|选择|选|要)\s*(?=\S)")
-
-
-def option(labels: Sequence[str]) -> Callable[[str], int]:
-    """A reader that gives the place, from 0, of the option that was meant.
-
-    A label itself beats everything. Else the first form of the text that means anything decides: by number, or by how
-    exactly one label begins.
-
-    Raises `ConfigurationError` for labels that cannot be told apart.
-    """
-    names = [tidy(label) for label in labels]
-    _distinct(labels, names)
-    places = {name: place for place, name in enumerate(names)}
-
-    def read(text: str) -> int:
-        forms = _picked(text)
-        for plain in forms:
-            if plain in places:
-                return places[plain]
-        counted = _is_counted(text)
-        meant = next(filter(None, (_meant(plain, names, places, counted) for plain in forms)), set())
-        if len(meant) != 1:
-            raise ValueError("none of the options, or several")
-        return meant.pop()
-
-    return read
-
-
-def _picked(text: str) -> list[str]:
-    """The forms of a text, then the same without 「我要」 before them."""
-    forms = list(spoken(text))
-    return forms + [plain[match.end() :] for plain in forms if (match := _PICKING.match(plain))]
-
-
-def _meant(plain: str, names: Sequence[str], places: Mapping[str, int], counted: bool) -> set[int]:
-    """Every place that a text may mean."""
-    begun = {place for place, name in enumerate(names) if name.startswith(plain)}
-    last = len(names) - 1 if plain in _LAST else None
-    numbered = _line(plain, places), _ordinal(plain, len(names)) if counted else None, last
-    return begun.union(place for place in numbered if place is not None)
-
-
-def _distinct(labels: Sequence[str], names: Sequence[str]) -> None:
-    if not names:
-        raise ConfigurationError("a choice needs options: at least one word to choose")
-    if not all(names):
-        raise ConfigurationError(f"an option without a word cannot be shown or chosen: {list(labels)!r}")
-    same = [label for label, name in zip(labels, names, strict=True) if names.count(name) > 1]
-    if same:
-        raise ConfigurationError(
-            f"the options {same!r} are one to a user (case, width, spaces, closing punctuation): give each its own words"
-        )
+def _range(name: str, **bounds: Any) -> Sentence:
+    """The sentence that says what lies between two bounds, each of which may be None."""
+    given = {bound: value for bound, value in bounds.items() if value is not None}
+    return Sentence(f"retry_{name}{_RANGES[tuple(bound in given for bound in bounds)]}", given)  # type: ignore[index]
 
 
 def _options(options: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
@@ -306,29 +85,13 @@ def _options(options: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     return labels, values
 
 
-# ---- text -----------------------------------------------------------------------------------------------------------
-
-
-def _words(longest: int | None) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        plain = text.strip()
-        if not any(character.isprintable() and character != " " for character in plain):
-            raise ValueError("nothing to be seen")
-        if longest is not None and len(plain) > longest:
-            raise ValueError("too long")
-        return plain
-
-    return read
-
-
-# ---- what may be asked ----------------------------------------------------------------------------------------------
-
-
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _prompt(name: str, say: Say, read: Callable[[str], Any], retry: Sentence, more: More, **fields: Any) -> Ask[Any]:
+def _prompt(
+    name: str, say: Say, read: Callable[..., Any] | None, retry: Sentence | None, more: More, **fields: Any
+) -> Ask[Any]:
     """An ask that reads its answer. Raises `ConfigurationError` for what is wrong in `more`."""
     unknown = more.keys() - More.__annotations__.keys()
     if unknown:
@@ -372,10 +135,114 @@ def _accepted(accept: Any) -> tuple[type, ...] | None:
     return kinds
 
 
+def _decimal(bound: Any) -> decimal.Decimal | None:
+    if bound is None:
+        return None
+    if not (_is_int(bound) or isinstance(bound, decimal.Decimal)) or not decimal.Decimal(bound).is_finite():
+        raise ConfigurationError(f"{bound!r} is no bound of ask.amount: an int, a decimal.Decimal, or None")
+    return decimal.Decimal(bound)
+
+
+def _ordered(name: str, low: Any, high: Any) -> None:
+    if low is not None and high is not None and low > high:
+        raise ConfigurationError(f"ask.{name} from {low} to {high}: the lowest goes first")
+
+
+def _sent(name: str, kind: str, say: Say, more: More) -> Ask[Any]:
+    """An ask for a kind of message: no other enters the dialog, so there is nothing to count."""
+    if "tries" in more:
+        raise ConfigurationError(f"ask.{name} has no tries=: what is no {kind} never enters the dialog")
+    given = more.copy()
+    if "retry" in given:
+        given.setdefault("otherwise", given.pop("retry"))
+    return _prompt(name, say, None, None, given, accept=(kind,))
+
+
 def _is_reader(read: Any) -> bool:
     """Whether it can be called for a value: a step, a coroutine and a generator would give something else."""
     lazy = inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction
     return callable(read) and not isinstance(read, StepFunction) and not any(is_lazy(read) for is_lazy in lazy)
+
+
+# ---- forms ----------------------------------------------------------------------------------------------------------
+
+#: what a field of such a type is asked with
+_BY_TYPE: Mapping[Any, str] = {
+    str: "text",
+    int: "number",
+    bool: "confirm",
+    decimal.Decimal: "amount",
+    dt.date: "date",
+    dt.time: "time",
+    list[str]: "choices",
+}
+_BY_KIND = {"image": "photo", "location": "place"}
+#: what a prompt takes of a field's metadata: by place behind the question, and by name
+_TAKES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "text": ((), ("longest",)),
+    "number": (("low", "high"), ()),
+    "amount": (("low", "high"), ()),
+    "choice": (("options",), ("taps",)),
+    "choices": (("options",), ("least", "most")),
+    "confirm": ((), ("taps",)),
+    "date": (("earliest", "latest"), ()),
+    "time": (("earliest", "latest"), ()),
+    "phone": ((), ()),
+    "photo": ((), ()),
+    "place": ((), ()),
+    "parsed": (("read",), ()),
+}
+
+
+def _filled(into: type[T], asks: Mapping[str, Ask[Any]]) -> Generator[Any, Any, T]:
+    answers = {}
+    for name, question in asks.items():
+        answers[name] = yield question
+    return into(**answers)
+
+
+def _questions(into: Any, more: More) -> dict[str, Ask[Any]]:
+    if not (isinstance(into, type) and dataclasses.is_dataclass(into)):
+        raise ConfigurationError(f"ask.form asks for the fields of a dataclass, and {into!r} is none")
+    hints = get_type_hints(into)
+    return {
+        field.name: _question(into, field, hints[field.name], more) for field in dataclasses.fields(into) if field.init
+    }
+
+
+def _question(into: type, field: dataclasses.Field[Any], hint: Any, more: More) -> Ask[Any]:
+    given = dict(field.metadata)
+    where = f"the field {field.name} of {into.__name__}"
+    say = given.pop("ask", field.name)
+    name = given.pop("prompt", None) or _prompt_for(hint, given, where)
+    if name not in _TAKES:
+        raise ConfigurationError(f"{where}: there is no prompt {name!r}, only {', '.join(_TAKES)}")
+    by_place, by_name = _TAKES[name]
+    unknown = given.keys() - {*by_place, *by_name, *More.__annotations__}
+    if unknown:
+        known = ", ".join(("ask", "prompt", *by_place, *by_name, *More.__annotations__))
+        raise ConfigurationError(
+            f"{where}: nobody knows {', '.join(map(repr, sorted(map(str, unknown))))}, only {known}"
+        )
+    placed = [given.pop(argument, None) for argument in by_place]
+    key = f"{more.get('key', into.__name__)}.{field.name}"
+    made: Ask[Any] = getattr(ask, name)(say, *placed, **{**more, "key": key, **given})
+    return made
+
+
+def _prompt_for(hint: Any, given: dict[str, Any], where: str) -> str:
+    """The prompt that asks for such a type. Adds the options that the type itself names."""
+    if isinstance(hint, enum.EnumMeta):
+        given.setdefault("options", hint)
+    elif get_origin(hint) is Literal:
+        given.setdefault("options", list(get_args(hint)))
+    elif not (hint is str and "options" in given):
+        found = _BY_TYPE.get(hint) or _BY_KIND.get(getattr(hint, "kind", ""))
+        if found is None:
+            known = "str, int, bool, Decimal, date, time, list[str], an Enum, a Literal of words, ImageMessage, LocationMessage"
+            raise ConfigurationError(f"{where}: a form can ask for {known}; what else it is, metadata prompt= says")
+        return found
+    return "choice"
 
 
 # ---- ask ------------------------------------------------------------------------------------------------------------
@@ -460,16 +327,27 @@ class _Ask:
         if longest is not None and (not _is_int(longest) or longest < 1):
             raise ConfigurationError(f"longest={longest!r}: a whole number of characters, at least 1")
         retry = Sentence("retry_text") if longest is None else Sentence("retry_longest", {"longest": longest})
-        return _prompt("text", say, _words(longest), retry, more)
+        return _prompt("text", say, meaning.words(longest), retry, more)
 
     def number(
         self, say: Say, low: int | None = None, high: int | None = None, /, **more: Unpack[More]
     ) -> Command[int]:
         """A whole number from `low` to `high`, both taken: 3, ３, 三, 两个, 一百零五, 3万."""
         _bounds(low, high)
-        bounds = {name: bound for name, bound in (("low", low), ("high", high)) if bound is not None}
-        retry = Sentence(_RANGES["low" in bounds, "high" in bounds], bounds)
-        return _prompt("number", say, _within(low, high), retry, more)
+        return _prompt("number", say, meaning.within(low, high), _range("number", low=low, high=high), more)
+
+    def amount(
+        self,
+        say: Say,
+        low: decimal.Decimal | int | None = None,
+        high: decimal.Decimal | int | None = None,
+        /,
+        **more: Unpack[More],
+    ) -> Command[decimal.Decimal]:
+        """Money in yuan, with at most two places, from `low` to `high`: 12.5, ¥1,200, 12.50元, 十二块五. Below 0 where `low` is."""
+        least, most = (_decimal(bound) for bound in (low, high))
+        _ordered("amount", least, most)
+        return _prompt("amount", say, meaning.amount(least, most), _range("amount", low=low, high=high), more)
 
     @overload
     def choice(self, say: Say, options: type[E], /, *, taps: bool = True, **more: Unpack[More]) -> Command[E]: ...
@@ -487,7 +365,7 @@ class _Ask:
         Answered by a tap, the number, the label, or enough of the label.
         """
         labels, values = _options(options)
-        place = option(labels)
+        place = meaning.option(labels)
 
         def read(text: str) -> Any:
             return values[place(text)]
@@ -497,7 +375,77 @@ class _Ask:
     def confirm(self, say: Say, /, *, taps: bool = True, **more: Unpack[More]) -> Command[bool]:
         """Yes or no: a tap, the number, or a word for either, in Chinese or English."""
         labels = (Sentence("yes"), Sentence("no"))
-        return _prompt("confirm", say, yes_or_no, Sentence("retry_confirm"), more, options=labels, taps=taps)
+        return _prompt("confirm", say, meaning.yes_or_no, Sentence("retry_confirm"), more, options=labels, taps=taps)
+
+    def choices(
+        self, say: Say, options: Sequence[str], /, *, least: int = 1, most: int | None = None, **more: Unpack[More]
+    ) -> Command[list[str]]:
+        """Several of the options, from `least` to `most` (None: all), in their order: 1,3 or 苹果和香蕉 or 全部."""
+        if isinstance(options, enum.EnumMeta | Mapping):
+            raise ConfigurationError(f"options={options!r}: of ask.choices they are a list of words")
+        labels, _ = _options(options)
+        highest = len(labels) if most is None else most
+        if not (_is_int(least) and _is_int(highest) and 0 <= least <= highest <= len(labels) and highest):
+            raise ConfigurationError(
+                f"least={least!r}, most={most!r}: whole numbers, the least first, of {len(labels)} options"
+            )
+        places = meaning.options(labels, least, highest)
+
+        def read(text: str) -> list[str]:
+            return [labels[place] for place in places(text)]
+
+        free = (least, highest) == (1, len(labels))
+        retry = (
+            Sentence("retry_choices") if free else Sentence("retry_choices_between", {"least": least, "most": highest})
+        )
+        return _prompt("choices", say, read, retry, more, options=labels, taps=False)
+
+    def date(
+        self, say: Say, earliest: dt.date | None = None, latest: dt.date | None = None, /, **more: Unpack[More]
+    ) -> Command[dt.date]:
+        """A day from `earliest` to `latest`, as said on the day of the message: 明天, 下周五, 8号, 3月8日, 2026-3-8, 三天后.
+
+        Without a year it is the next such day, from `earliest` on where that is no more than a year ago, else from today.
+        """
+        for bound in earliest, latest:
+            if bound is not None and (not isinstance(bound, dt.date) or isinstance(bound, dt.datetime)):
+                raise ConfigurationError(f"ask.date from {earliest!r} to {latest!r}: days (datetime.date), or None")
+        _ordered("date", earliest, latest)
+        retry = _range("date", earliest=earliest, latest=latest)
+        return _prompt("date", say, dates.day(earliest, latest), retry, more, dated=True)
+
+    def time(
+        self, say: Say, earliest: dt.time | None = None, latest: dt.time | None = None, /, **more: Unpack[More]
+    ) -> Command[dt.time]:
+        """A time of day from `earliest` to `latest`: 15:30, 下午三点半, 3点一刻. 三点 is the one of two that may be meant, if only one may."""
+        for bound in earliest, latest:
+            if bound is not None and (not isinstance(bound, dt.time) or bound.tzinfo is not None):
+                raise ConfigurationError(
+                    f"ask.time from {earliest!r} to {latest!r}: times without a zone (datetime.time), or None"
+                )
+        _ordered("time", earliest, latest)
+        shown = {name: bound and f"{bound:%H:%M}" for name, bound in (("earliest", earliest), ("latest", latest))}
+        return _prompt("time", say, dates.clock(earliest, latest), _range("time", **shown), more)
+
+    def phone(self, say: Say, /, **more: Unpack[More]) -> Command[str]:
+        """A mobile number of China, as 11 digits: 138 0013 8000, +86 13800138000."""
+        return _prompt("phone", say, meaning.phone, Sentence("retry_phone"), more)
+
+    def photo(self, say: Say, /, **more: Unpack[More]) -> Command[ImageMessage]:
+        """A picture that the user sends. Whatever else comes is answered with `otherwise`, or with `retry` where that is given."""
+        return _sent("photo", "image", say, more)
+
+    def place(self, say: Say, /, **more: Unpack[More]) -> Command[LocationMessage]:
+        """A location that the user sends. Whatever else comes is answered with `otherwise`, or with `retry` where that is given."""
+        return _sent("place", "location", say, more)
+
+    def form(self, into: type[T], /, **more: Unpack[More]) -> Command[T]:
+        """Every field of a dataclass, one after another, and then the object.
+
+        A field's type says how it is asked for, its metadata the question (``ask``), another prompt (``prompt``), and what
+        that takes: ``field(metadata={"ask": "几位？", "low": 1, "high": 20})``. `more` is for each of the questions.
+        """
+        return call(_filled(into, _questions(into, more)))
 
     def parsed(self, say: Say, read: Callable[[str], T], /, **more: Unpack[More]) -> Command[T]:
         """What your own `read` makes of the text; it raises ValueError for what it does not understand, and does nothing else."""

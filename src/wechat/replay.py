@@ -163,7 +163,13 @@ def accepts(ask: Ask[Any], message: Any) -> bool:
         return bool(message.text) if by_text else ask.kind in ("default", message.kind)
     if ask.accept is None:
         return message.kind == "text" or (message.kind != "event" and bool(message.text))
-    return isinstance(message, ask.accept)
+    return any(message.kind == kind if isinstance(kind, str) else isinstance(message, kind) for kind in ask.accept)
+
+
+def meaning(ask: Ask[Any], message: Any) -> Any:
+    """What the ask's reader makes of a message. Raises what that raises: ValueError for what it does not understand."""
+    assert ask.read is not None
+    return ask.read(message.text, message.time) if ask.dated else ask.read(message.text)
 
 
 def sign(ask: Ask[Any]) -> str | int | None:
@@ -276,7 +282,7 @@ class Machine:
             return True
         numbers, token = self.rng.getstate(), running.set(self)
         try:
-            ask.read(message.text)
+            meaning(ask, message)
         except ValueError:
             return False
         except KeyboardInterrupt:
@@ -430,7 +436,7 @@ class Machine:
             return message.text, None
         token = running.set(self)
         try:
-            return ask.read(message.text), None
+            return meaning(ask, message), None
         except ValueError:
             self.diverge("an answer that was understood", f"{ask!r}, which does not understand it")
         except KeyboardInterrupt:

@@ -92,6 +92,34 @@ def card(message: TextMessage) -> Dialog:
     return f"{kind}办好了：{number.lower()}"
 
 
+@dataclasses.dataclass(frozen=True)
+class Visit:
+    day: dt.date = dataclasses.field(metadata={"ask": "哪天来？"})
+    time: dt.time = dataclasses.field(metadata={"ask": "几点？", "earliest": dt.time(9), "latest": dt.time(17)})
+    guests: int = dataclasses.field(metadata={"ask": "几位？", "low": 1, "high": 30})
+
+
+@counter.text("团体参观")
+def visit(message: TextMessage) -> Dialog:
+    booked = yield from ask.form(Visit)
+    phone = yield from ask.phone("联系电话？")
+    parts = yield from ask.choices("想看什么？", ["古籍", "地图", "少儿馆"], most=2)
+    fee = yield from ask.amount("愿意捐多少？", 0)
+    last_day = booked.day.replace(day=1) - dt.timedelta(days=1)
+    evening = booked.time.hour >= 17
+    total = fee + decimal.Decimal(booked.guests)
+    return f"{last_day.year} {evening} {phone.isdigit()} {'、'.join(parts)} {total.quantize(decimal.Decimal('0.01'))}"
+
+
+@counter.text("上门取书")
+async def collect(message: TextMessage) -> Say:
+    photo = await ask.photo("拍一下封面？")
+    place = await ask.place("在哪里取？")
+    day: dt.date = await ask.date("哪天取？", now().date())
+    time: dt.time = await ask.time("几点？")
+    return f"{photo.url} {place.label} {dt.datetime.combine(day, time):%m-%d %H:%M}"
+
+
 # ---- 2: an endless chat, by state and by data -----------------------------------------------------------------------
 
 Line = dict[str, str]

@@ -1,0 +1,432 @@
+"""What a text means: readers that turn what somebody typed into what was meant, or raise ValueError.
+
+They are pure, because a replay reads again what was answered.
+
+Rule 1: a text is made plain first (width, spaces, closing punctuation, closing particles); then it is compared *exactly*.
+        「好像不是」 is neither yes nor no. Only the label of a choice may be shortened.
+Rule 2: what could mean two things means nothing: it is asked again.
+Rule 3: whatever is typed, a reader ends soon, and raises nothing but ValueError.
+"""
+
+from __future__ import annotations
+
+import decimal
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from .errors import ConfigurationError
+
+# ---- what a text is -------------------------------------------------------------------------------------------------
+
+#: may close an answer and means nothing
+_CLOSING = ".,!?;:~。，！？；：、…～" + "".join(filter(str.isspace, map(chr, range(0x3001))))
+_PARTICLES = frozenset("吧呀啊哦的了")
+#: in a text that was pasted, and to be seen by nobody: marks of width zero, of direction, of how an emoji is drawn (1️⃣)
+_UNSEEN = dict.fromkeys(map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff\ufe0f\u20e3"))
+#: characters; more than fits one message of WeChat means nothing to a prompt (rule 3)
+_TOO_LONG = 2_048
+
+
+def tidy(text: str) -> str:
+    """NFKC, without case, without spaces around and punctuation behind; punctuation alone stays."""
+    plain = unicodedata.normalize("NFKC", text.translate(_UNSEEN)).casefold().strip()
+    return plain.rstrip(_CLOSING) or plain
+
+
+def spoken(text: str) -> Iterator[str]:
+    """The tidy text, then without one, two, three closing particles: 好的吧, 好的, 好. None of them is empty."""
+    plain = tidy(text) if len(text) <= _TOO_LONG else ""
+    for _ in range(4):
+        if plain:
+            yield plain
+        plain = plain[:-1].rstrip(_CLOSING) if plain[-1:] in _PARTICLES else ""
+
+
+# ---- numbers --------------------------------------------------------------------------------------------------------
+
+#: 财务大写, traditional characters and the round zero as the numerals that are read here
+_PLAIN_NUMERALS = str.maketrans(
+    "〇壹贰叁肆伍陆柒捌玖拾佰仟萬億貳參叄陸兩俩負", "零一二三四五六七八九十百千万亿二三三六两两负"
+)
+_DIGITS = {numeral: str(value) for value, numeral in enumerate("零一二三四五六七八九")}
+_NUMERALS = {digit: numeral for numeral, digit in _DIGITS.items()}
+_ONE_TO_NINE = "[一二三四五六七八九]"
+_UNITS = {"": 1, "十": 10, "百": 10**2, "千": 10**3, "万": 10**4, "亿": 10**8}
+#: what is counted, behind a number. Not 克, 分, 点, 样: 三千克 is 3 or 3000, and 十分, 一点, 一样 are no numbers
+_MEASURES = (
+    *("个人", "个月", "个星期", "个小时", "小时", "分钟", "星期", "公斤", "公里", "厘米", "块钱", "人份", "月份"),
+    *"个只件位人份本张条次岁块元年月天号斤杯盒瓶台套双名间晚周遍层楼排箱包袋支辆颗朵碗根家棵桶页期桌寸米秒日",
+    *"個隻張條歲塊雙間",
+)
+#: 3 and the like, as NFKC leaves it, perhaps with a unit behind; at most 30 digits (rule 3: `int` refuses or crawls above)
+_ARABIC = re.compile(r"([0-9]{1,3}(?:,[0-9]{3}){1,9}|[0-9]{1,30})\s*([百千万亿]?)")
+_SIGN = re.compile(r"([-−负])|\+?")
+_MEASURE = re.compile(rf"\s*(?:{'|'.join(_MEASURES)})\Z")
+
+# 一百零五: the four places of 亿, of 万 and of what is below. It lets too much through, which `_numeral` spells to see
+_PLACES = "".join(f"(?:({_ONE_TO_NINE}){unit})?零?" for unit in "千百十") + f"({_ONE_TO_NINE})?"
+_NUMERAL = re.compile(f"(?:{_PLACES}亿)?零?(?:{_PLACES}万)?零?{_PLACES}")
+#: how a numeral may be said otherwise, and how it is spelled; in this order
+_SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = (
+    (re.compile(r"(?<!十)两(?=[百千万亿])|\A两\Z"), "二"),
+    (re.compile(f"(?<!{_ONE_TO_NINE})十"), "一十"),
+    # 一百五 is 一百五十, 三万五 is 三万五千 (and not 30005, which has a zero); 五百万五 is anybody's guess
+    (
+        re.compile(f"(?<={_ONE_TO_NINE})([百千万亿])({_ONE_TO_NINE})\\Z"),
+        lambda match: match[1] + match[2] + {"百": "十", "千": "百", "万": "千", "亿": "千万"}[match[1]],
+    ),
+)
+
+
+def integer(text: str) -> int:
+    """A whole number as people type it: 3, ３, 3,000, 3万, 三, 两个, 一百零五, 负三. Raises ValueError."""
+    if any(unicodedata.category(character) == "No" for character in text):  # NFKC would make 2 of ², and 11 of 1①
+        raise ValueError("² and ① are no whole numbers")
+    for plain in spoken(text):
+        for counted in (plain, _MEASURE.sub("", plain)):
+            value = _signed(counted)
+            if value is not None:
+                return value
+    raise ValueError("not a whole number")
+
+
+def _signed(plain: str) -> int | None:
+    plain = plain.translate(_PLAIN_NUMERALS)
+    sign = _SIGN.match(plain)
+    assert sign is not None  # it matches nothing, too
+    value = _whole(plain[sign.end() :])
+    return -value if value is not None and sign[1] else value
+
+
+def numeral(plain: str) -> int | None:
+    """A whole number of 0 or more in a tidy text, in digits or Chinese; None for what is none."""
+    return _whole(plain.translate(_PLAIN_NUMERALS))
+
+
+def _whole(plain: str) -> int | None:
+    match = _ARABIC.fullmatch(plain)
+    return int(match[1].replace(",", "")) * _UNITS[match[2]] if match else _numeral(plain)
+
+
+def _numeral(plain: str) -> int | None:
+    """A Chinese numeral below 10¹², read exactly: what its value is spelled like, and nothing similar."""
+    for said, spelled in _SAID_OTHERWISE:
+        plain = said.sub(spelled, plain)
+    match = _NUMERAL.fullmatch(plain)
+    digits = "".join(_DIGITS[digit or "零"] for digit in match.groups()) if match else ""
+    return int(digits) if digits and _spelled(digits) == plain else None
+
+
+def _spelled(digits: str) -> str:
+    """Twelve digits as a Chinese numeral: 一十, never 十 alone, and one zero for the empty places between two that are not."""
+    sections = (_section(digits[at : at + 4], myriad) for at, myriad in ((0, "亿"), (4, "万"), (8, "")))
+    return re.sub("零+", "零", "".join(sections)).strip("零") or "零"
+
+
+def _section(digits: str, myriad: str) -> str:
+    units = zip(digits, ("千", "百", "十", ""), strict=True)
+    places = "".join(_NUMERALS[digit] + unit if digit != "0" else "零" for digit, unit in units)
+    return places.rstrip("零") + myriad if int(digits) else "零"
+
+
+def within(low: int | None, high: int | None) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = integer(text)
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ValueError("too small, or too large")
+        return value
+
+    return read
+
+
+# ---- by number ------------------------------------------------------------------------------------------------------
+
+_COUNT = "[0-9零一二三四五六七八九十百]{1,5}"
+#: 1, (1), 1号, 第一, 第一个, 选项1. Not 两个, 2个: that is how many
+_ORDINAL = re.compile(rf"(?:(第)|选项)?\(?({_COUNT})\)?(?(1)[个個项項种样款条位号家档]?|号?)")
+#: a line as it was shown and copied: 1. 苹果
+_NUMBERED = re.compile(r"\(?([0-9]{1,3})(?![0-9])\)?\s*[.、,:]?\s*(\S.*)", re.DOTALL)
+
+
+def _line(plain: str, places: Mapping[str, int]) -> int | None:
+    """The place, from 0, of a line: its number, and the very words that stand there."""
+    match = _NUMBERED.fullmatch(plain)
+    place = places.get(match[2]) if match else None
+    return place if match and place == int(match[1]) - 1 else None
+
+
+def _ordinal(plain: str, count: int) -> int | None:
+    """The place, from 0, that a text names by its number alone, of `count` places."""
+    match = _ORDINAL.fullmatch(plain)
+    number = _whole(match[2]) if match else None
+    return number - 1 if number is not None and 1 <= number <= count else None
+
+
+def _is_counted(text: str) -> bool:
+    """Whether NFKC leaves its numbers what they are: ① yes; ² and ½ no, nor 1①, which would be 11."""
+    odd = [character for character in text if unicodedata.category(character) == "No"]
+    if not odd:
+        return True
+    kind = unicodedata.decomposition(odd[0])
+    return len(odd) == 1 and kind.startswith(("<circle>", "<compat>")) and not any(map(str.isdecimal, text))
+
+
+# ---- yes and no -----------------------------------------------------------------------------------------------------
+
+_YES = (
+    "是 对 對 好 嗯 恩 行 要 可 可以 没错 沒錯 没问题 确认 確認 确定 同意 当然 嗯嗯 是的是的 对对 对的对的 好好 好的好的 好嘞"
+    " ok okay y yes yep yeah sure"
+)
+_NO = "不 不是 不对 不對 不要 不用 不行 不好 不可以 不同意 否 没 没有 沒有 算了 错 n no nope"
+#: what each word means: the place of 「是」, or of 「否」
+_ANSWERS = dict.fromkeys(_YES.split(), 0) | dict.fromkeys(_NO.split(), 1)
+
+
+def yes_or_no(text: str) -> bool:
+    """What was meant by an answer to a question for yes or no, in Chinese or English. Raises ValueError for what is neither."""
+    for plain in spoken(text):
+        found = _ANSWERS.get(plain), _line(plain, _ANSWERS), _ordinal(plain, 2) if _is_counted(text) else None
+        for place in found:
+            if place is not None:
+                return place == 0
+    raise ValueError("neither yes nor no")
+
+
+# ---- one of several -------------------------------------------------------------------------------------------------
+
+_LAST = frozenset({"最后", "最后一个", "最后那个", "最后一项", "倒数第一个"})
+#: may stand before what is chosen
+_PICKING = re.compile(r"我?就?(?:想要|想选|要选|选择|选|要)\s*(?=\S)")
+
+
+def option(labels: Sequence[str]) -> Callable[[str], int]:
+    """A reader that gives the place, from 0, of the option that was meant.
+
+    A label itself beats everything. Else the first form of the text that means anything decides: by number, or by how
+    exactly one label begins.
+
+    Raises `ConfigurationError` for labels that cannot be told apart.
+    """
+    names = [tidy(label) for label in labels]
+    _distinct(labels, names)
+    places = {name: place for place, name in enumerate(names)}
+
+    def read(text: str) -> int:
+        forms = _picked(text)
+        for plain in forms:
+            if plain in places:
+                return places[plain]
+        counted = _is_counted(text)
+        meant = next(filter(None, (_meant(plain, names, places, counted) for plain in forms)), set())
+        if len(meant) != 1:
+            raise ValueError("none of the options, or several")
+        return meant.pop()
+
+    return read
+
+
+def _picked(text: str) -> list[str]:
+    """The forms of a text, then the same without 「我要」 before them."""
+    forms = list(spoken(text))
+    return forms + [plain[match.end() :] for plain in forms if (match := _PICKING.match(plain))]
+
+
+def _meant(plain: str, names: Sequence[str], places: Mapping[str, int], counted: bool) -> set[int]:
+    """Every place that a text may mean."""
+    begun = {place for place, name in enumerate(names) if name.startswith(plain)}
+    last = len(names) - 1 if plain in _LAST else None
+    numbered = _line(plain, places), _ordinal(plain, len(names)) if counted else None, last
+    return begun.union(place for place in numbered if place is not None)
+
+
+def _distinct(labels: Sequence[str], names: Sequence[str]) -> None:
+    if not names:
+        raise ConfigurationError("a choice needs options: at least one word to choose")
+    if not all(names):
+        raise ConfigurationError(f"an option without a word cannot be shown or chosen: {list(labels)!r}")
+    same = [label for label, name in zip(labels, names, strict=True) if names.count(name) > 1]
+    if same:
+        raise ConfigurationError(
+            f"the options {same!r} are one to a user (case, width, spaces, closing punctuation): give each its own words"
+        )
+
+
+# ---- text -----------------------------------------------------------------------------------------------------------
+
+
+def words(longest: int | None) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        plain = text.strip()
+        if not any(character.isprintable() and character != " " for character in plain):
+            raise ValueError("nothing to be seen")
+        if longest is not None and len(plain) > longest:
+            raise ValueError("too long")
+        return plain
+
+    return read
+
+
+# ---- money ----------------------------------------------------------------------------------------------------------
+
+_CURRENCY = r"(?:(?:[¥$]|rmb|cny|人民币)\s*)?"
+#: 12.5, 1,200.00, 1.2万, with what money is counted in before or behind
+_SUM = re.compile(
+    rf"(?:{_CURRENCY}(-?)|(-){_CURRENCY})([0-9]{{1,3}}(?:,[0-9]{{3}}){{1,5}}|[0-9]{{1,15}})(\.[0-9]{{1,6}})?\s*([百千万亿]?)"
+    r"\s*(?:元整?|圆整?|块钱?|rmb|cny|人民币)?"
+)
+#: 3元5角, 十二块五, 五毛, 一块零五分: yuan, and what stands behind it
+_COINS = re.compile(
+    r"(?:(?P<yuan>[0-9]{1,9}|[零一二三四五六七八九十百千万亿两]{1,20})(?:元|圆|块)钱?)?"
+    r"(?:(?P<jiao>[0-9零一二三四五六七八九两])(?:[角毛]钱?))?"
+    r"(?:零?(?P<fen>[0-9一二三四五六七八九两])分钱?|(?P<rest>[1-9一二三四五六七八九]))?"
+)
+#: 十二点五, perhaps 万 or 元 behind
+_POINT = re.compile(r"([零一二三四五六七八九十百千万亿两]{1,20})点([零一二三四五六七八九]{1,6})(万?)(?:元|圆|块钱?)?")
+
+
+def amount(low: decimal.Decimal | None, high: decimal.Decimal | None) -> Callable[[str], decimal.Decimal]:
+    """A reader of money from `low` to `high`, in yuan with at most two places: 12.5, ¥1,200, 12.50元, 十二块五. Below 0 only
+    where `low` is."""
+
+    def read(text: str) -> decimal.Decimal:
+        value = money(text)
+        if value < (low if low is not None else 0) or (high is not None and value > high):
+            raise ValueError("too little, or too much")
+        return value
+
+    return read
+
+
+def money(text: str) -> decimal.Decimal:
+    """Yuan, with at most two places. Raises ValueError."""
+    if any(unicodedata.category(character) == "No" for character in text):
+        raise ValueError("² and ① are no sums")
+    for plain in spoken(text):
+        value = _sum(plain.translate(_PLAIN_NUMERALS))
+        if value is not None:
+            if -value.as_tuple().exponent > 2:  # type: ignore[operator]  # a finite one's is a number
+                raise ValueError("more than two places")
+            return value
+    raise ValueError("no sum of money")
+
+
+def _sum(plain: str) -> decimal.Decimal | None:
+    for reader in (_in_digits, _in_coins, _with_a_point):
+        value = reader(plain)
+        if value is not None:
+            return value
+    whole = _numeral(re.sub(r"(?:元整?|圆整?|块钱?)\Z", "", plain))
+    return None if whole is None else decimal.Decimal(whole)
+
+
+def _in_digits(plain: str) -> decimal.Decimal | None:
+    match = _SUM.fullmatch(plain)
+    if match is None:
+        return None
+    before, behind, whole, places, unit = match.groups()
+    return _scaled(decimal.Decimal(f"{before or behind or ''}{whole.replace(',', '')}{places or ''}"), unit)
+
+
+def _scaled(value: decimal.Decimal, unit: str) -> decimal.Decimal:
+    """The sum of so many, with no more zeros behind the point than were said, or than 万 leaves."""
+    scaled = value * _UNITS[unit]
+    fitting = (scaled.quantize(decimal.Decimal(places)) for places in ("1", ".1", ".01") if unit)
+    return next((short for short in fitting if short == scaled), scaled)
+
+
+def _in_coins(plain: str) -> decimal.Decimal | None:
+    match = _COINS.fullmatch(plain)
+    if match is None or not (match["yuan"] or match["jiao"] or match["fen"]):
+        return None
+    yuan = _whole(match["yuan"]) if match["yuan"] else 0
+    jiao, fen = (_digit(match[name]) for name in ("jiao", "fen"))
+    rest = _digit(match["rest"])
+    if yuan is None or (match["rest"] and (match["fen"] or not (match["yuan"] or match["jiao"]))):
+        return None
+    if match["rest"]:  # 十二块五 is five jiao, 三毛五 five fen
+        jiao, fen = (jiao, rest) if match["jiao"] else (rest, fen)
+    places = ".01" if fen else ".1" if jiao else "1"
+    return (decimal.Decimal(yuan * 100 + jiao * 10 + fen) / 100).quantize(decimal.Decimal(places))
+
+
+def _digit(numeral: str | None) -> int:
+    if not numeral:
+        return 0
+    return int(_DIGITS.get("二" if numeral == "两" else numeral, numeral))
+
+
+def _with_a_point(plain: str) -> decimal.Decimal | None:
+    match = _POINT.fullmatch(plain)
+    whole = _numeral(match[1]) if match else None
+    if match is None or whole is None:
+        return None
+    places = "".join(_DIGITS[numeral] for numeral in match[2])
+    return _scaled(decimal.Decimal(f"{whole}.{places}"), match[3])
+
+
+# ---- a telephone ----------------------------------------------------------------------------------------------------
+
+#: as China's mobile numbers are: 11 digits, perhaps with the country in front and marks between
+_PHONE = re.compile(r"(?:\(?(?:\+|00)86\)?|86(?=1))?(1[3-9][0-9]{9})")
+_BETWEEN = re.compile(r"(?<=[0-9)])[\s\-.·]+(?=[0-9(])")
+
+
+def phone(text: str) -> str:
+    """A mobile number of China, 11 digits: 138 0013 8000, +86-13800138000. Raises ValueError."""
+    for plain in spoken(text):
+        match = _PHONE.fullmatch(_BETWEEN.sub("", plain)) if plain.isascii() else None
+        if match:
+            return match[1]
+    raise ValueError("no mobile number")
+
+
+# ---- several of several ---------------------------------------------------------------------------------------------
+
+_COMMAS = re.compile(r"[\s,，、;；/&+]+")
+_ANDS = re.compile(r"还有|以及|[和与跟及]")
+_ALL = frozenset(["全部", "所有", "全选", "都要", "都选", "全要", "都是", "都可以", "全都要", "all"])
+_NONE = frozenset(["无", "没有", "都不要", "都不选", "都不", "不选", "不要", "none"])
+
+
+def options(labels: Sequence[str], least: int, most: int) -> Callable[[str], list[int]]:
+    """A reader that gives the places, from 0 and in their order, of the options that were meant: 1,3 or 苹果和香蕉 or 全部.
+
+    Raises `ConfigurationError` as `option` does.
+    """
+    one = option(labels)
+
+    def read(text: str) -> list[int]:
+        meant = sorted(set(_several(text, one, len(labels))))
+        if not least <= len(meant) <= most:
+            raise ValueError("too few, or too many")
+        return meant
+
+    return read
+
+
+def _several(text: str, one: Callable[[str], int], count: int) -> list[int]:
+    if len(text) > _TOO_LONG:
+        raise ValueError("too long")
+    for words, meant in ((_ALL, list(range(count))), (_NONE, [])):
+        if any(plain in words for plain in spoken(text)):
+            return _one_of(text, one) or meant
+    whole = _one_of(text, one)
+    if whole is not None:
+        return whole
+    pieces = [piece for piece in _COMMAS.split(text) if piece]
+    return [place for piece in pieces for place in _one_of(piece, one) or _joined(piece, one)]
+
+
+def _one_of(text: str, one: Callable[[str], int]) -> list[int] | None:
+    try:
+        return [one(text)]
+    except ValueError:
+        return None
+
+
+def _joined(piece: str, one: Callable[[str], int]) -> list[int]:
+    parts = _ANDS.split(piece)
+    if len(parts) < 2 or not all(parts):
+        raise ValueError("none of the options")
+    return [one(part) for part in parts]
