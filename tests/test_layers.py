@@ -21,7 +21,7 @@ SOURCE = ROOT / "src" / "wechat"
 LAYERS = {
     "errors": "errors",
     "core": "dialog meaning dates prompts journal replay router record turn attempt",
-    "protocol": "receive reply crypto texts",
+    "protocol": "receive reply markdown crypto texts",
     "meeting": "stores lint medium msg module user api",
     "runtime": "budget runtime",
     "bot": "bot",

@@ -202,6 +202,7 @@ def test_a_decorator_gives_the_function_back_however_it_was_written() -> None:
 #: what may be called, by its dotted name in `wechat`, and the parameters that it takes
 CALLED = {
     "link": "label, sends=None",
+    "plain": "markdown",
     "say": "what, /",
     "stream": "text",
     "again": "say=None, /, **state",

@@ -36,6 +36,7 @@ from .errors import StoreError as StoreError
 from .errors import TimedOut as TimedOut
 from .errors import WeChatError as WeChatError
 from .errors import WentBack as WentBack
+from .markdown import plain as plain
 from .prompts import ask as ask
 from .receive import ClickEvent as ClickEvent
 from .receive import Event as Event

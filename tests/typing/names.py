@@ -268,6 +268,7 @@ def values(bot: wechat.Bot, turn: wechat.Turn, message: Message, place: Location
     assert_type(wechat.again("再来", left=3), wechat.Again)
     assert_type(wechat.say("好"), Command[None])
     assert_type(wechat.link("报名", "我要报名"), str)
+    assert_type(wechat.plain("**粗**"), str)
     assert_type((turn.dialog, turn.seconds, turn.deliveries), tuple[str, float, int])
     assert_type(turn.reply, Say)
     assert_type((message.id, message.openid, message.account, message.text), tuple[str, str, str, str])
