@@ -34,6 +34,17 @@ def test_the_dialog_of_the_first_screen_talks_as_its_transcript_says(readme: str
         assert chat.say(asked).replace("\n", " ") == answered
 
 
+@pytest.mark.parametrize("readme", [ENGLISH, CHINESE], ids=["English", "Chinese"])
+def test_the_test_of_the_readme_passes_and_its_dialog_has_nine_lines_at_most(readme: str) -> None:
+    [block] = [block for block in blocks(readme, "python") if "wechat.testing" in block]
+    made: dict[str, Any] = {"__name__": "readme"}
+    exec(block, made)
+    made["test_signup"]()
+    dialog = re.search(r"^@bot.*?\n\n", block, re.DOTALL | re.MULTILINE)
+    assert dialog is not None
+    assert len(dialog[0].strip().splitlines()) <= 9
+
+
 def test_both_languages_show_the_same_code() -> None:
     for language in ("python", "sh"):
         english, chinese = blocks(ENGLISH, language), blocks(CHINESE, language)
