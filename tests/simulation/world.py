@@ -629,7 +629,7 @@ class World:
         self.go()
         self.law.at_rest()
         self.heal()
-        for _ in range(50):
+        for _ in range(200):  # so many parts may be unread where little fits one reply
             if self.law.settled():
                 break
             self.now += 30_000
