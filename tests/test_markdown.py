@@ -17,6 +17,16 @@ SHOWN = {
     "words": ("你好，世界", "你好，世界"),
     "nothing": ("", ""),
     "emphasis": ("**粗**，*斜*，__粗__，_斜_，***两样***，~~删~~", "粗，斜，粗，斜，两样，删"),
+    "emphasis beside Chinese marks": (
+        "这是**重点：**内容，他说**“你好”**。**《书》**是**100%**的",
+        "这是重点：内容，他说“你好”。《书》是100%的",
+    ),
+    "what is multiplied": ("2*3*4=24，12*3=36，f=2*x*y，2**3 和 4**5", "2*3*4=24，12*3=36，f=2*x*y，2**3 和 4**5"),
+    "a tag in pieces": ("<**a** href='x'>hi `<`a b", "＜a href='x'>hi ＜a b"),
+    "a picture as a link": (
+        "[![i](http://a.cn/i.png)](http://a.cn) [](http://b.cn)",
+        '<a href="http://a.cn">i</a> http://b.cn',
+    ),
     "what is no emphasis": ("2 * 3 * 4，snake_case_name，5*", "2 * 3 * 4，snake_case_name，5*"),
     "escaped": (r"\*不斜\* 1\. 一", "*不斜* 1. 一"),
     "headings": ("# 一\n## 二 **粗**\n文\n\n三\n===\n尾", "【一】\n【二 粗】\n文\n\n【三】\n尾"),
@@ -82,7 +92,19 @@ def test_whatever_is_written_no_tag_is_left_but_a_link_that_is_closed(markdown: 
 
 
 @pytest.mark.parametrize(
-    "odd", ["*" * 20_000, "[" * 20_000, "> " * 5_000, "`" * 20_000, "$" * 20_000, "- " * 5_000, "<a" * 20_000]
+    "odd",
+    [
+        "*" * 20_000,
+        "[" * 20_000,
+        "> " * 5_000,
+        "`" * 20_000,
+        "$" * 20_000,
+        "- " * 5_000,
+        "<a" * 20_000,
+        "\\(" * 10_000,
+        "\\[" * 10_000,
+        "**a" * 5_000,
+    ],
 )
 def test_no_markdown_takes_long(odd: str) -> None:
     began = time.process_time()

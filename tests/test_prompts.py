@@ -73,6 +73,8 @@ BALANCE = ask.amount("结余？", -10)
 DAY = ask.date("哪天？")
 COMING = ask.date("哪天来？", SAID.date())
 RECENT = ask.date("哪天的？", SAID.date() - dt.timedelta(days=7), SAID.date())
+YEAR = ask.date("哪天？", dt.date(2026, 1, 1), dt.date(2026, 12, 31))
+SOON = ask.date("哪天？", dt.date(2026, 12, 10))
 BORN = ask.date("生日？", dt.date(1900, 1, 1), SAID.date())
 CLOCK = ask.time("几点？")
 OPEN = ask.time("几点来？", dt.time(9), dt.time(18))
@@ -329,7 +331,7 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             yuan("2"): words("两块 2 二 两元 俩块"),
             yuan("0"): words("0 零 0.00 零元 -0"),
             REFUSED: words(
-                "12.345 十几 NaN nan inf -3 -0.01 负三 1e3 .5 12,5 1,20 1.2.3 半 一块半 几块 十几块 块五 元 ¥ ¥¥5 5元5元 "
+                "$100 ＄5 12.345 十几 NaN nan inf -3 -0.01 负三 1e3 .5 12,5 1,20 1.2.3 半 一块半 几块 十几块 块五 元 ¥ ¥¥5 5元5元 "
                 "1.0000001万 ² 5² ① 12abc $ 三四块 三块五毛六七 五毛五毛 三块五分六 一百块零 多少 免费 0x10 ٣ None 😀 。",
                 "",
                 " ",
@@ -401,9 +403,27 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
         RECENT,
         {
             day("2026-11-20"): words("20号 11月20日 上周五"),
-            day("2026-11-26"): words("26号 昨天 11-26"),
+            day("2026-11-26"): words("26号 昨天 11-26 周四"),
             day("2026-11-27"): words("今天 周五 27号"),
-            REFUSED: words("28号 19号 明天 周四 11月19日"),
+            REFUSED: words("28号 19号 明天 11月19日"),
+        },
+    ),
+    "a day of this year": (
+        YEAR,
+        {
+            day("2026-11-27"): words("27号 今天"),
+            day("2026-12-20"): words("20号 12月20日"),
+            day("2026-03-08"): words("3月8日"),
+            REFUSED: words("2027-01-01 2025-12-31"),
+        },
+    ),
+    "a day from the tenth on": (
+        SOON,
+        {
+            day("2026-12-15"): words("15号 12月15日"),
+            day("2026-12-11"): words("周五 下下周五"),
+            day("2027-01-08"): words("8号 2027-1-8"),
+            REFUSED: words("12月8日 明天 11月30日 下周五"),
         },
     ),
     "a birthday": (
@@ -422,10 +442,12 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
                 "下午 3:30",
                 "3:30 PM",
             ),
-            at("03:30"): words("03:30 3:30 0330 凌晨3点半 凌晨三点三十分"),
+            at("03:30"): words("03:30 0330 凌晨3点半 凌晨三点三十分"),
             at("15:15"): words("下午三点一刻 15点一刻 15:15"),
             at("15:45"): words("下午三点三刻 15点45"),
             at("15:05"): words("15点05 15点零五 十五点零五分 15:05"),
+            at("00:30"): words("12:30am 0:30 00:30 凌晨12点半"),
+            at("02:00"): words("2am 2:00am 凌晨两点"),
             at("09:00"): words("9:00 09:00 早上9点 上午九点 上午9点整 早上九点钟 9am 0900 AM9:00"),
             at("20:00"): words("20:00 晚上8点 晚上八点 今晚八点 20点 8pm 晚上20点"),
             at("12:00"): words("中午 正午 中午12点 12点 十二点 12:00 中午十二点整 12pm"),
@@ -433,7 +455,7 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             at("00:00"): words("0点 零点 00:00 午夜 凌晨12点 0:00"),
             at("23:59"): words("23:59 晚上11点59分"),
             REFUSED: words(
-                "三点 3点半 8点 九点整 11点 24:00 24点 25:00 12:60 3点60分 晚上12点 晚上1点 凌晨8点 早上3点 上午3点 下午9点 中午9点 半 下午 晚上 早上 点 "
+                "3:30 1:00 十二点五 三点 3点半 8点 九点整 11点 24:00 24点 25:00 12:60 3点60分 晚上12点 晚上1点 凌晨8点 早上3点 上午3点 下午9点 中午9点 半 下午 晚上 早上 点 "
                 "15 3 12345 2460 15:3 15:30:45 15.30 3点半一刻 下午3点pm 现在 随时 半小时后 ② 15:30-16:00 None 😀 。",
                 "",
                 " ",
@@ -462,7 +484,7 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
                 "(+86) 138 0013 8000",
             ),
             REFUSED: words(
-                "138001380001 1380013800 110 12800138000 12345678901 23800138000 010-12345678 +1-2025550123 +8513800138000 13800138abc ١٣٨٠٠١٣٨٠٠٠ 一三八 13800138000,13900139000 138--0013x8000 None 😀",
+                "138001380001 1380013800 110 12800138000 12345678901 23800138000 010-12345678 +1-2025550123 +8513800138000 13800138abc ١٣٨٠٠١٣٨٠٠٠ 一三八 13800138000,13900139000 1-415-555-2671 1³800138000 138--0013x8000 None 😀",
                 "",
                 " ",
                 "13800138000 13900139000",
@@ -513,6 +535,7 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
 #: too much to be anything, and longer than `int` takes
 ENDLESS = [
     *("9" * 31, "9" * 10_000, "1" + ",000" * 2_000, "负" * 10_000 + "三", "一" * 10_000, "九" * 5_000),
+    *("周四" * 1024, "明天" + "周四" * 1000),
     *("是" * 10_000, "吧" * 10_000, "苹果" * 5_000, "选" * 10_000, "①" * 10_000, "👍" * 10_000),
 ]
 
@@ -1041,6 +1064,32 @@ def test_the_questions_of_a_form_that_changed_places_are_noticed() -> None:
     forms.reverse()
     chat.crash()
     assert chat.say("广州").startswith(CHINESE.diverged)
+
+
+def test_a_form_that_is_kept_asks_anew_each_time() -> None:
+    form = ask.form(dataclasses.make_dataclass("Person", [("name", str)]))
+
+    def meet(message: Any) -> Any:
+        return (yield form).name
+
+    chat = talking(meet)
+    assert [chat.say(text) for text in ("go", "bo", "go", "li")] == ["name", "bo", "name", "li"]
+
+
+def test_a_form_whose_object_could_not_be_made_is_refused_before_it_asks() -> None:
+    @dataclasses.dataclass
+    class Local:
+        size: Unknown  # type: ignore[name-defined]  # noqa: F821
+
+    @dataclasses.dataclass
+    class Needy:
+        name: str
+        other: dataclasses.InitVar[int]
+
+    with pytest.raises(ConfigurationError, match="define it, and what it names, in a module"):
+        ask.form(Local)
+    with pytest.raises(ConfigurationError, match="Needy needs other"):
+        ask.form(Needy)
 
 
 def form_of(hint: Any, **metadata: Any) -> Any:

@@ -295,6 +295,31 @@ def test_a_dialog_that_depends_on_anything_else_is_found_unless_the_test_does_no
     assert str(Chat(make(), replay_check=False).say("fickle")).startswith("a number")
 
 
+def test_what_is_seeded_before_the_first_message_is_there_and_a_slow_step_stays_in_its_own_world() -> None:
+    bot = make()
+    one = Chat(bot)
+    bot.wait(bot.user("oUser").remember("visits", 6))
+    assert one.say("visits") == "visit 7"
+    two = Chat(bot)
+    assert bot.wait(bot.user("oUser").recall("visits", "none")) == "none"
+    assert two.say("visits") == "visit 1"
+    one.later(1)
+    assert bot.wait(bot.user("oUser").recall("visits")) == 7
+
+
+def test_links_of_one_label_that_say_different_things_are_told() -> None:
+    bot = make()
+    bot.text("twins")(twins)
+    chat = Chat(bot)
+    chat.say("twins")
+    with pytest.raises(AssertionError, match=r"several links '看', which say \['a', 'b'\]"):
+        chat.tap("看")
+
+
+def twins(message: Any) -> str:
+    return f"{link('看', 'a')} {link('看', 'b')}"
+
+
 def test_two_chats_with_one_bot_know_nothing_of_each_other() -> None:
     bot = make()
     one, two = Chat(bot), Chat(bot)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from .meaning import numeral, spoken
 
-_N = "[0-9零〇一二两三四五六七八九十]{1,3}"
-_DAY_NAMES = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6, "末": 5} | {
+_N, _D = "[0-9零〇一二两三四五六七八九十]{1,3}", "[0-9零〇一二三四五六七八九十]{1,3}"
+_DAY_NAMES = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6} | {
     str(number): number - 1 for number in range(1, 8)
 }
 _NAMED_DAY = "(?:周|星期|礼拜|週)([一二三四五六日天1-7])"
@@ -32,18 +32,16 @@ _WEEKS = {"上上": -2, "上": -1, "这": 0, "本": 0, "下": 1, "下下": 2}
 _YEARS = {"前年": -2, "去年": -1, "今年": 0, "本年": 0, "明年": 1, "后年": 2}
 _MONTHS = {"上个月": -1, "上月": -1, "这个月": 0, "本月": 0, "这月": 0, "下个月": 1, "下月": 1}
 
-#: a year back, at most, is what is near enough to be meant without a year
-_NEAR_ENOUGH = dt.timedelta(days=366)
+#: so much later than the next such day is what somebody may have meant who did not say which
+_SOON = dt.timedelta(days=31)
 
 
 def day(earliest: dt.date | None, latest: dt.date | None) -> Callable[[str, dt.datetime], dt.date]:
     """A reader of a day from `earliest` to `latest`, said at a time: 明天, 下周五, 8号, 3月8日, 2026-3-8, 三天后."""
 
     def read(text: str, said: dt.datetime) -> dt.date:
-        today = said.date()
-        first = earliest if earliest and earliest > today - _NEAR_ENOUGH else today
         for plain in spoken(text):
-            meant = _day(plain, today, first)
+            meant = _meant(plain, said.date(), earliest, latest)
             if meant is not None:
                 if (earliest and meant < earliest) or (latest and meant > latest):
                     raise ValueError("too early, or too late")
@@ -53,16 +51,37 @@ def day(earliest: dt.date | None, latest: dt.date | None) -> Callable[[str, dt.d
     return read
 
 
+def _meant(plain: str, today: dt.date, earliest: dt.date | None, latest: dt.date | None) -> dt.date | None:
+    """The next such day; where that is too early and another follows soon, that; where it is too late, the only one before."""
+    found = _day(plain, today, today)
+    if found is None or earliest is None:
+        return found
+    if found < earliest:
+        later = _day(plain, today, earliest)
+        return later if later is not None and later - found <= _SOON else found
+    if latest is not None and found > latest:
+        before = _day(plain, today, earliest)
+        again = None if before is None else _day(plain, today, before + dt.timedelta(days=1))
+        return before if again is None or again > latest else found
+    return found
+
+
 def _day(plain: str, today: dt.date, first: dt.date) -> dt.date | None:
+    """The day, perhaps with the name that it has in its week behind: 3月8日(周日), where both must be true."""
+    named = _NAMED_DAY_BEHIND.search(plain)
+    if named is None or not plain[: named.start()]:
+        return _plainly(plain, today, first)
+    whole = _plainly(plain, today, first)  # 下周五
+    found = _plainly(plain[: named.start()], today, first) if whole is None else whole
+    return found if found is not None and found.weekday() == _DAY_NAMES[named[1]] else None
+
+
+def _plainly(plain: str, today: dt.date, first: dt.date) -> dt.date | None:
     for pattern, reader in _DAYS:
         match = pattern.fullmatch(plain)
         if match is not None:
             return reader(match, today, first)
-    named = _NAMED_DAY_BEHIND.search(plain)
-    if named is None or not plain[: named.start()]:
-        return None
-    found = _day(plain[: named.start()], today, first)  # 3月8日(周日): both must be true
-    return found if found is not None and found.weekday() == _DAY_NAMES[named[1]] else None
+    return None
 
 
 def _near(match: re.Match[str], today: dt.date, first: dt.date) -> dt.date | None:
@@ -94,8 +113,7 @@ def _of_a_week(match: re.Match[str], today: dt.date, first: dt.date) -> dt.date 
     wanted = _DAY_NAMES[match[2]]
     if match[1]:
         return _moved(today, 7 * _WEEKS[match[1]] + wanted - today.weekday())
-    begin = max(today, first)
-    return _moved(begin, (wanted - begin.weekday()) % 7)
+    return _moved(first, (wanted - first.weekday()) % 7)
 
 
 def _of_a_month(match: re.Match[str], today: dt.date, first: dt.date) -> dt.date | None:
@@ -143,12 +161,12 @@ _DAYS: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str], dt.date, dt.date
     (re.compile("|".join(_NEAR)), _near),
     (re.compile(rf"({_N})\s*个?(天|周|星期|礼拜|月)\s*(?:以后|之后|后)"), _in_days),
     (re.compile(rf"(上上|下下|上|下|这|本)?个?{_NAMED_DAY}"), _of_a_week),
-    (re.compile(rf"({'|'.join(_MONTHS)})?\s*({_N})\s*[号日號]"), _of_a_month),
-    (re.compile(rf"({'|'.join(_YEARS)})?的?\s*({_N})\s*月\s*({_N})\s*[号日號]?"), _of_a_year),
+    (re.compile(rf"({'|'.join(_MONTHS)})?\s*({_D})\s*[号日號]"), _of_a_month),
+    (re.compile(rf"({'|'.join(_YEARS)})?的?\s*({_D})\s*月\s*({_D})\s*[号日號]?"), _of_a_year),
     (re.compile(r"()([0-9]{1,2})\s*[-/.]\s*([0-9]{1,2})"), _of_a_year),
     (re.compile(r"([0-9]{4})\s*[-/.年]\s*([0-9]{1,2})\s*[-/.月]\s*([0-9]{1,2})\s*[号日號]?"), _whole),
     (re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})"), _whole),
-    (re.compile(rf"([零〇一二三四五六七八九]{{4}})年({_N})月({_N})[号日號]?"), _spelled_out),
+    (re.compile(rf"([零〇一二三四五六七八九]{{4}})年({_D})月({_D})[号日號]?"), _spelled_out),
 ]
 
 
@@ -158,7 +176,7 @@ _DAYS: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str], dt.date, dt.date
 _HOURS_OF: Sequence[tuple[str, Sequence[int]]] = (
     ("凌晨 半夜", range(6)),
     ("清晨 早晨 早上 早 今早 明早", range(4, 12)),
-    ("上午 am", range(5, 13)),
+    ("上午", range(5, 13)),
     ("中午", range(11, 15)),
     ("下午 午后 pm", range(12, 20)),
     ("傍晚", range(16, 20)),
@@ -169,12 +187,13 @@ _PARTS: dict[str, dict[int, int]] = {}
 for _names, _hours_of in _HOURS_OF:
     for _name in _names.split():
         _PARTS.setdefault(_name, {}).update({said: hour for hour in _hours_of for said in (hour, hour % 12 or 12)})
+_PARTS["am"] = {12: 0} | {hour: hour for hour in range(12)}
 _NAMED_TIMES = {"中午": dt.time(12), "正午": dt.time(12), "noon": dt.time(12), "午夜": dt.time(0), "零点": dt.time(0)}
 _MINUTES = {"": 0, "整": 0, "钟": 0, "半": 30, "一刻": 15, "1刻": 15, "三刻": 45, "3刻": 45}
 _PART = "|".join(sorted(_PARTS, key=len, reverse=True))
 _CLOCK = re.compile(
     rf"(?P<part>{_PART})?的?\s*(?:(?P<hour>[0-9]{{1,2}})\s*:\s*(?P<minute>[0-9]{{2}})(?::00)?"
-    rf"|(?P<said>{_N})\s*[点時时點]\s*(?P<rest>钟|整|半|[一三13]刻|零?{_N}分?)?"
+    rf"|(?P<said>{_N})\s*[点時时點]\s*(?P<rest>钟|整|半|[一三13]刻|{_N}分|零[一二三四五六七八九]|[0-9]{{2}}|[一二三四五六七八九十]{{2,3}})?"
     rf"|(?P<bare>[0-9]{{1,2}})(?=\s*[ap]m))\s*(?P<half>am|pm)?"
 )
 _FOUR = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])")
@@ -193,7 +212,7 @@ def clock(earliest: dt.time | None, latest: dt.time | None) -> Callable[[str], d
         for plain in spoken(text):
             meant = _times(plain)
             fitting = [time for time in meant if fits(time)]
-            if len(fitting) == 1 or (fitting and ":" in plain):  # 3:30 is what a clock shows
+            if len(fitting) == 1 or (fitting and ":" in plain and fitting[0].hour >= 7):  # as a clock shows it
                 return fitting[0]
             if meant:
                 raise ValueError("too early, too late, or two times")

@@ -197,9 +197,9 @@ class Remember(Command[None]):
 
 @command
 class Call(Command[T_co]):
-    """Run a generator or a coroutine as a part of this dialog."""
+    """Run a generator or a coroutine as a part of this dialog, or what makes one anew each time."""
 
-    part: Generator[Any, Any, T_co] | Coroutine[Any, Any, T_co]
+    part: Generator[Any, Any, T_co] | Coroutine[Any, Any, T_co] | Callable[[], Generator[Any, Any, T_co]]
 
     def __repr__(self) -> str:
         return "call(…)"

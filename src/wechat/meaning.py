@@ -269,7 +269,7 @@ def words(longest: int | None) -> Callable[[str], str]:
 
 # ---- money ----------------------------------------------------------------------------------------------------------
 
-_CURRENCY = r"(?:(?:[¥$]|rmb|cny|人民币)\s*)?"
+_CURRENCY = r"(?:(?:¥|rmb|cny|人民币)\s*)?"
 #: 12.5, 1,200.00, 1.2万, with what money is counted in before or behind
 _SUM = re.compile(
     rf"(?:{_CURRENCY}(-?)|(-){_CURRENCY})([0-9]{{1,3}}(?:,[0-9]{{3}}){{1,5}}|[0-9]{{1,15}})(\.[0-9]{{1,6}})?\s*([百千万亿]?)"
@@ -303,8 +303,10 @@ def money(text: str) -> decimal.Decimal:
     if any(unicodedata.category(character) == "No" for character in text):
         raise ValueError("² and ① are no sums")
     for plain in spoken(text):
-        value = _sum(plain.translate(_PLAIN_NUMERALS))
+        with decimal.localcontext(decimal.Context()):  # whatever the program's own is
+            value = _sum(plain.translate(_PLAIN_NUMERALS))
         if value is not None:
+            value = value if value else abs(value)  # -0 is 0
             if -value.as_tuple().exponent > 2:  # type: ignore[operator]  # a finite one's is a number
                 raise ValueError("more than two places")
             return value
@@ -369,13 +371,17 @@ def _with_a_point(plain: str) -> decimal.Decimal | None:
 
 #: as China's mobile numbers are: 11 digits, perhaps with the country in front and marks between
 _PHONE = re.compile(r"(?:\(?(?:\+|00)86\)?|86(?=1))?(1[3-9][0-9]{9})")
+#: 1-415-555-2671 is a number of North America
+_ABROAD = re.compile(r"(?:\(?(?:\+|00)86\)?[\s\-.]*)?1[\s\-.]+[0-9]{2}")
 _BETWEEN = re.compile(r"(?<=[0-9)])[\s\-.·]+(?=[0-9(])")
 
 
 def phone(text: str) -> str:
     """A mobile number of China, 11 digits: 138 0013 8000, +86-13800138000. Raises ValueError."""
+    if any(unicodedata.category(character) == "No" for character in text):
+        raise ValueError("no mobile number")
     for plain in spoken(text):
-        match = _PHONE.fullmatch(_BETWEEN.sub("", plain)) if plain.isascii() else None
+        match = None if _ABROAD.match(plain) else _PHONE.fullmatch(_BETWEEN.sub("", plain)) if plain.isascii() else None
         if match:
             return match[1]
     raise ValueError("no mobile number")
@@ -385,7 +391,9 @@ def phone(text: str) -> str:
 
 _COMMAS = re.compile(r"[\s,，、;；/&+]+")
 _ANDS = re.compile(r"还有|以及|[和与跟及]")
-_ALL = frozenset(["全部", "所有", "全选", "都要", "都选", "全要", "都是", "都可以", "全都要", "all"])
+#: the same where it stands apart
+_AND = re.compile(r"(?:[\s,，、;；]+(?:还有|以及|[和与跟及])\s*|\s+(?:还有|以及|[和与跟及]))(?=\S)")
+_ALL = frozenset(["全部", "所有", "全选", "都要", "都选", "全要", "都是", "全都要", "all"])
 _NONE = frozenset(["无", "没有", "都不要", "都不选", "都不", "不选", "不要", "none"])
 
 
@@ -397,7 +405,7 @@ def options(labels: Sequence[str], least: int, most: int) -> Callable[[str], lis
     one = option(labels)
 
     def read(text: str) -> list[int]:
-        meant = sorted(set(_several(text, one, len(labels))))
+        meant = sorted(set(_several(text, one, labels)))
         if not least <= len(meant) <= most:
             raise ValueError("too few, or too many")
         return meant
@@ -405,16 +413,19 @@ def options(labels: Sequence[str], least: int, most: int) -> Callable[[str], lis
     return read
 
 
-def _several(text: str, one: Callable[[str], int], count: int) -> list[int]:
+def _several(text: str, one: Callable[[str], int], labels: Sequence[str]) -> list[int]:
     if len(text) > _TOO_LONG:
         raise ValueError("too long")
-    for words, meant in ((_ALL, list(range(count))), (_NONE, [])):
-        if any(plain in words for plain in spoken(text)):
-            return _one_of(text, one) or meant
     whole = _one_of(text, one)
     if whole is not None:
         return whole
-    pieces = [piece for piece in _COMMAS.split(text) if piece]
+    for words, meant in ((_ALL, list(range(len(labels)))), (_NONE, [])):
+        if any(plain in words and not any(tidy(label).startswith(plain) for label in labels) for plain in spoken(text)):
+            return meant
+    pieces = [piece for piece in _COMMAS.split(_AND.sub(",", text)) if piece]
+    numbers = [tidy(piece).isdecimal() for piece in pieces]
+    if not pieces or (any(numbers) and not all(numbers)):
+        raise ValueError("nothing, or so many of something")
     return [place for piece in pieces for place in _one_of(piece, one) or _joined(piece, one)]
 
 

@@ -25,7 +25,7 @@ from typing import (
 from typing_extensions import Unpack
 
 from . import dates, meaning
-from .dialog import Ask, Command, Sentence, StepFunction, call
+from .dialog import Ask, Call, Command, Sentence, StepFunction
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:  # for annotations only
@@ -204,7 +204,18 @@ def _filled(into: type[T], asks: Mapping[str, Ask[Any]]) -> Generator[Any, Any, 
 def _questions(into: Any, more: More) -> dict[str, Ask[Any]]:
     if not (isinstance(into, type) and dataclasses.is_dataclass(into)):
         raise ConfigurationError(f"ask.form asks for the fields of a dataclass, and {into!r} is none")
-    hints = get_type_hints(into)
+    try:
+        hints = get_type_hints(into)
+    except NameError as error:
+        raise ConfigurationError(
+            f"ask.form cannot find out the types of {into.__name__}'s fields: {error}; define it, and what it names, in a module"
+        ) from None
+    asked = {field.name for field in dataclasses.fields(into) if field.init}
+    for name, parameter in inspect.signature(into).parameters.items():
+        if name not in asked and parameter.default is parameter.empty:
+            raise ConfigurationError(
+                f"{into.__name__} needs {name}, and a form asks for fields only: give it a default"
+            )
     return {
         field.name: _question(into, field, hints[field.name], more) for field in dataclasses.fields(into) if field.init
     }
@@ -445,7 +456,8 @@ class _Ask:
         A field's type says how it is asked for, its metadata the question (``ask``), another prompt (``prompt``), and what
         that takes: ``field(metadata={"ask": "几位？", "low": 1, "high": 20})``. `more` is for each of the questions.
         """
-        return call(_filled(into, _questions(into, more)))
+        asks = _questions(into, more)
+        return Call(lambda: _filled(into, asks))
 
     def parsed(self, say: Say, read: Callable[[str], T], /, **more: Unpack[More]) -> Command[T]:
         """What your own `read` makes of the text; it raises ValueError for what it does not understand, and does nothing else."""

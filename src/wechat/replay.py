@@ -576,7 +576,7 @@ class Machine:
             self.puts[key] = (journal.plain(command.values[0]), command.expire) if command.values else None
 
     def _call(self, command: Call[Any]) -> None:
-        self._part(command.part)
+        self._part(command.part() if callable(command.part) else command.part)
 
     def _part(self, part: Any) -> None:
         if not (inspect.isgenerator(part) or inspect.iscoroutine(part)):

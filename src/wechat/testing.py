@@ -36,7 +36,7 @@ from .receive import (
     VoiceMessage,
 )
 from .reply import Reply, Text, decode, visible
-from .runtime import Home, Runtime, ask_hooks, written
+from .runtime import Runtime, ask_hooks, written
 from .stores import Patch, Written
 from .stores.memory import MemoryStore
 
@@ -59,7 +59,8 @@ class Chat:
     """One user who talks to `bot`, in a store and on a clock of their own.
 
     `user`: the openid. `steps`: functions that are called instead of those of steps. `now`: when it begins (aware; else the
-    day's time). `replay_check`: whether every turn is replayed, which finds dialogs that depend on more than their journal.
+    day's time). `replay_check`: whether every turn is replayed, which finds dialogs that depend on more than their journal; what is
+    between two yields, and in a ``finally``, runs again then, as it does in production.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Chat:
     def _begin(self, world: _World, user: str, replay_check: bool) -> None:
         self._world, self._user, self._checks = world, user, replay_check
         self._last = ""
+        world.attend()
 
     def other(self, user: str) -> Chat:
         """Another user of the same bot, at the same time."""
@@ -112,9 +114,12 @@ class Chat:
 
     def tap(self, label: str) -> Said:
         """Tap the link of that label in the last reply: it sends its words. Raises AssertionError where there is none."""
-        words = {visible(shown): unquote(sends) for sends, shown in _TAP.findall(self._last)}
-        assert label in words, f"the last reply has no link {label!r} to tap, only {sorted(words)}: {self._last!r}"
-        return self.say(words[label])
+        links = [(visible(shown), unquote(sends)) for sends, shown in _TAP.findall(self._last)]
+        words = {sends for shown, sends in links if shown == label}
+        labels = sorted({shown for shown, _ in links})
+        assert words, f"the last reply has no link {label!r} to tap, only {labels}: {self._last!r}"
+        assert len(words) == 1, f"the last reply has several links {label!r}, which say {sorted(words)}"
+        return self.say(words.pop())
 
     def send(self, message: Message) -> Said:
         """Send any message, as WeChat does: pushed up to three times, five seconds apart, until it is answered."""
@@ -127,8 +132,7 @@ class Chat:
     def _common(self) -> dict[str, Any]:
         world = self._world
         world.count += 1
-        account = world.bot.settings.account or ACCOUNT
-        return {"id": f"{world.count:016}", "openid": self._user, "account": account, "time": world.time()}
+        return {"id": f"{world.count:016}", "openid": self._user, "account": world.account, "time": world.time()}
 
     # ---- what happens meanwhile ----
 
@@ -220,7 +224,7 @@ class _World:
         self.count = 0
         self.durations: dict[str, int] = {}
         self.store = MemoryStore(lambda: self.now)
-        self.home, self.host = Home(), _Host()
+        self.host = _Host()
         self.works: list[_Work] = []
         self._ready: deque[tuple[_Work, Any]] = deque()
         self._versions = 0
@@ -229,8 +233,12 @@ class _World:
         """A message's, which WeChat gives in whole seconds."""
         return dt.datetime.fromtimestamp(self.now // 1000, self.bot.settings.timezone)
 
+    @property
+    def account(self) -> str:
+        return self.bot.settings.account or ACCOUNT
+
     def key(self, openid: str) -> str:
-        return self.bot.key(self.bot.settings.account or ACCOUNT, openid)
+        return self.bot.key(self.account, openid)
 
     def record(self, openid: str) -> record.Record:
         return record.read(_at_once(self.store.load(self.key(openid))).fields)
@@ -239,7 +247,6 @@ class _World:
 
     def pushed(self, message: Message) -> Reply | None:
         """What WeChat shows for a message."""
-        self._attend(message.account)
         waits = self.bot.settings.deadlines.waits
         for _ in range(PUSHES):
             end, push = self.now + waits, self._push(message)
@@ -250,14 +257,13 @@ class _World:
             self.now = max(self.now, end)
         return Text(OUT_OF_ORDER)
 
-    def _attend(self, account: str) -> None:
+    def attend(self) -> None:
         """From now on `bot.user` is about whoever talks here."""
-        runtime = self.bot._runtime
-        if runtime.store is not self.store:
+        if self.bot._runtime.store is not self.store:
             self.bot._runtime = Runtime(
                 self.store, self.bot._hooks, self.bot._report, monotonic=lambda: self.now / 1000
             )
-            _at_once(self.bot._keep_account(account))
+            _at_once(self.bot._keep_account(self.account))
 
     def _push(self, message: Message) -> _Push:
         key = self.bot.key(message.account, message.openid)
@@ -294,6 +300,7 @@ class _World:
 
     def run(self, over: Callable[[], bool], end: int | None = None) -> None:
         """Until it is over, or nothing is left to do, or it is `end` (the clock stands there then)."""
+        self.attend()
         while True:
             while self._ready:
                 self._step(*self._ready.popleft())
@@ -371,14 +378,14 @@ class _World:
                 return "".join(piece for given in made for piece in written(given)), None
             if inspect.isasyncgen(made):
                 made = _joined(made)
-            return self.home.wait(_awaited(made)) if inspect.isawaitable(made) else made, None
+            return self.bot.wait(_awaited(made)) if inspect.isawaitable(made) else made, None
         except (KeyboardInterrupt, AssertionError):  # of the test itself
             raise
         except BaseException as error:
             return None, error
 
     def hook(self, work: _Work, effect: turn.Hook) -> Any:
-        value, error = self.home.wait(ask_hooks(self.bot._hooks, effect.name, effect.args))
+        value, error = self.bot.wait(ask_hooks(self.bot._hooks, effect.name, effect.args))
         return turn.Done(value, error, self.now)
 
     def go_on(self, work: _Work, effect: turn.GoOn) -> Any:
