@@ -279,7 +279,7 @@ _SUM = re.compile(
 _COINS = re.compile(
     r"(?:(?P<yuan>[0-9]{1,9}|[零一二三四五六七八九十百千万亿两]{1,20})(?:元|圆|块)钱?)?"
     r"(?:(?P<jiao>[0-9零一二三四五六七八九两])(?:[角毛]钱?))?"
-    r"(?:零?(?P<fen>[0-9一二三四五六七八九两])分钱?|(?P<rest>[1-9一二三四五六七八九]))?"
+    r"(?:零?(?P<fen>[0-9一二三四五六七八九两])分钱?|(?P<rest>[1-9一二三四五六七八九]|[0-9]{2}))?"
 )
 #: 十二点五, perhaps 万 or 元 behind
 _POINT = re.compile(r"([零一二三四五六七八九十百千万亿两]{1,20})点([零一二三四五六七八九]{1,6})(万?)(?:元|圆|块钱?)?")
@@ -343,11 +343,13 @@ def _in_coins(plain: str) -> decimal.Decimal | None:
         return None
     yuan = _whole(match["yuan"]) if match["yuan"] else 0
     jiao, fen = (_digit(match[name]) for name in ("jiao", "fen"))
-    rest = _digit(match["rest"])
+    rest = match["rest"] or ""
+    if len(rest) == 2:  # 12块50
+        return None if yuan is None or match["jiao"] else decimal.Decimal(f"{yuan}.{rest}") if match["yuan"] else None
     if yuan is None or (match["rest"] and (match["fen"] or not (match["yuan"] or match["jiao"]))):
         return None
     if match["rest"]:  # 十二块五 is five jiao, 三毛五 five fen
-        jiao, fen = (jiao, rest) if match["jiao"] else (rest, fen)
+        jiao, fen = (jiao, _digit(rest)) if match["jiao"] else (_digit(rest), fen)
     places = ".01" if fen else ".1" if jiao else "1"
     return (decimal.Decimal(yuan * 100 + jiao * 10 + fen) / 100).quantize(decimal.Decimal(places))
 
@@ -370,10 +372,10 @@ def _with_a_point(plain: str) -> decimal.Decimal | None:
 # ---- a telephone ----------------------------------------------------------------------------------------------------
 
 #: as China's mobile numbers are: 11 digits, perhaps with the country in front and marks between
-_PHONE = re.compile(r"(?:\(?(?:\+|00)86\)?|86(?=1))?(1[3-9][0-9]{9})")
+_PHONE = re.compile(r"(?:(?:手机号?|电话)[::]?\s*)?(?:\(?(?:\+|00)?86\)?)?(1[3-9][0-9]{9})")
 #: 1-415-555-2671 is a number of North America
 _ABROAD = re.compile(r"(?:\(?(?:\+|00)86\)?[\s\-.]*)?1[\s\-.]+[0-9]{2}")
-_BETWEEN = re.compile(r"(?<=[0-9)])[\s\-.·]+(?=[0-9(])")
+_BETWEEN = re.compile(r"(?<=[0-9)])[\s\-.·‐-―−]+(?=[0-9(])")
 
 
 def phone(text: str) -> str:
@@ -381,7 +383,7 @@ def phone(text: str) -> str:
     if any(unicodedata.category(character) == "No" for character in text):
         raise ValueError("no mobile number")
     for plain in spoken(text):
-        match = None if _ABROAD.match(plain) else _PHONE.fullmatch(_BETWEEN.sub("", plain)) if plain.isascii() else None
+        match = None if _ABROAD.match(plain) else _PHONE.fullmatch(_BETWEEN.sub("", plain))
         if match:
             return match[1]
     raise ValueError("no mobile number")
