@@ -1568,3 +1568,22 @@ def test_a_sign_of_life_wakes_nobody(make: Any) -> None:
     sign = spawned.work.send(turn.Busy(chat.world.now + turn.HEARTBEAT - turn.MOMENT))  # they come together with others
     assert isinstance(sign, turn.Write)
     assert not sign.wake
+
+
+def test_a_verdict_that_was_refused_because_another_took_the_check_over_leaves_nothing() -> None:
+    chat = Chat(slow_bot())
+    chat.bot.before(lambda message: None)
+    message = chat.text("order")
+    work = turn.deliver(chat.bot.conduct(message), Delivery(message, chat.world.now), "this", chat.world.now)
+    work.send(None)
+    checking = work.send(turn.Loaded("", {}, chat.world.now))
+    assert isinstance(checking, turn.Write)
+    check = work.send(turn.Written("v1", chat.world.now)).work
+    assert isinstance(check.send(None), turn.Hook)
+    verdict = check.send(turn.Done(None, None, chat.world.now))
+    assert isinstance(verdict, turn.Write)
+    rec = record.read(checking.put)
+    [seen] = rec.seen.values()
+    record.change(rec, seen, owner="another", claims=2)
+    with pytest.raises(StopIteration):
+        check.send(turn.Loaded("v2", record.fields(rec), chat.world.now))
