@@ -64,7 +64,8 @@ _RANGES = {(False, False): "", (True, True): "_between", (True, False): "_from",
 def _range(name: str, **bounds: Any) -> Sentence:
     """The sentence that says what lies between two bounds, each of which may be None."""
     given = {bound: value for bound, value in bounds.items() if value is not None}
-    return Sentence(f"retry_{name}{_RANGES[tuple(bound in given for bound in bounds)]}", given)  # type: ignore[index]
+    low, high = (bound in given for bound in bounds)
+    return Sentence(f"retry_{name}{_RANGES[low, high]}", given)
 
 
 def _options(options: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
