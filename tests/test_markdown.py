@@ -31,6 +31,7 @@ SHOWN = {
     "escaped": (r"\*不斜\* 1\. 一", "*不斜* 1. 一"),
     "headings": ("# 一\n## 二 **粗**\n文\n\n三\n===\n尾", "【一】\n【二 粗】\n文\n\n【三】\n尾"),
     "paragraphs": ("一\n二  \n三\n\n四", "一\n二\n三\n\n四"),
+    "brackets that are no heading": ("见【附录】\n\n完", "见【附录】\n\n完"),
     "a list": ("- 一\n- 二 **粗**\n* 三", "• 一\n• 二 粗\n\n• 三"),
     "a numbered list": ("3. 三\n4. 四", "3. 三\n4. 四"),
     "lists within lists": ("- 一\n  - 甲\n    1. 子\n- 二", "• 一\n  • 甲\n    1. 子\n• 二"),

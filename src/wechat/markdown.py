@@ -94,15 +94,11 @@ def _literal(state: Any, silent: bool) -> bool:
 
 def _blocks(node: Node) -> str:
     """The blocks in a node, an empty line between them; none behind a heading, nor in a tight list."""
-    text = ""
+    text, before = "", ""
     for child in node.children:
-        block = _BLOCKS.get(child.type, _blocks)(child)
-        gap = (
-            "\n"
-            if child.hidden or (child.type in ("bullet_list", "ordered_list") and node.type == "list_item")
-            else "\n\n"
-        )
-        text += ("\n" if text.endswith("】") and not text.endswith("\n") else gap if text else "") + block
+        tight = child.hidden or before == "heading" or (node.type == "list_item" and child.type.endswith("_list"))
+        text += ("" if not text else "\n" if tight else "\n\n") + _BLOCKS.get(child.type, _blocks)(child)
+        before = child.type
     return text
 
 

@@ -307,7 +307,8 @@ def money(text: str) -> decimal.Decimal:
             value = _sum(plain.translate(_PLAIN_NUMERALS))
         if value is not None:
             value = value if value else abs(value)  # -0 is 0
-            if -value.as_tuple().exponent > 2:  # type: ignore[operator]  # a finite one's is a number
+            exponent = value.as_tuple().exponent
+            if not isinstance(exponent, int) or exponent < -2:
                 raise ValueError("more than two places")
             return value
     raise ValueError("no sum of money")

@@ -461,10 +461,8 @@ class Drive:
             finally:
                 timer.cancel()
             return
-        with (
-            anyio.CancelScope() as self._waiting,
-            contextlib.suppress(StoreUnreachable),
-        ):  # the load that follows asks again
+        # a hint: the load that follows asks again
+        with anyio.CancelScope() as self._waiting, contextlib.suppress(StoreUnreachable):
             await self._runtime.store.wait(self._key, effect.until, effect.version)
 
     def look_again(self) -> None:

@@ -383,9 +383,8 @@ class _Ear:
         self._changed = asyncio.Event()
         self._open: Any = None  # the connection
         self._asked: set[str] = set()  # what it listens to, or has asked to
-        self._known: dict[
-            str, object
-        ] = {}  # what it hears, and the version that stands there; an object() where nobody knows
+        #: what it hears, and the version that stands there; an object() where nobody knows
+        self._known: dict[str, object] = {}
         self._life: asyncio.Task[None] | None = None
         self.vain = False  # the server lets nobody publish
 
