@@ -25,6 +25,13 @@ def test_both_languages_have_the_same_parts(english: Path, chinese: Path) -> Non
     assert english.name in texts[1]
 
 
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=lambda page: page.name)
+def test_both_languages_show_the_same_code(english: Path, chinese: Path) -> None:
+    texts = [page.read_text("utf-8") for page in (english, chinese)]
+    blocks = [re.findall(r"```(?:python|sh)\n.*?```", text, re.DOTALL) for text in texts]
+    assert [re.sub(r" *#.*", "", block) for block in blocks[0]] == [re.sub(r" *#.*", "", block) for block in blocks[1]]
+
+
 def test_the_times_that_a_page_names_are_those_of_the_code() -> None:
     said = (DOCS / "how-it-works.md").read_text("utf-8")
     for words, ms in {

@@ -12,6 +12,7 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -74,11 +75,9 @@ def test_steps_run_on_the_loop_or_in_threads() -> None:
     assert anyio.run(talk) == ["what?", "pears in False", "on the loop", "False", "抱歉，出错了，请稍后再试。"]
 
 
-def test_a_bot_serves_synchronous_code_through_one_portal() -> None:
-    def portals() -> int:
-        return sum(thread.name == "wechat-dialog" for thread in threading.enumerate())
-
-    bot, before = order_bot(), portals()
+def test_all_bots_serve_synchronous_code_through_one_portal() -> None:
+    bot, another = order_bot(), order_bot()
+    assert said(another.wait(another.deliver(message("order")))) == "what?"
     assert said(bot.wait(bot.deliver(message("order")))) == "what?"
     replies: list[str | None] = []
     threads = [
@@ -92,7 +91,7 @@ def test_a_bot_serves_synchronous_code_through_one_portal() -> None:
     for thread in threads:
         thread.join()
     assert replies == ["on the loop"] * 8
-    assert portals() == before + 1
+    assert [thread.name for thread in threading.enumerate()].count("wechat-dialog") == 1
     bot.wait(bot.aclose())
 
 
@@ -117,6 +116,15 @@ def test_waiting_on_the_bots_own_loop_is_refused() -> None:
             bot.wait(bot.deliver(message("x", "2")))
 
     anyio.run(wrong)
+
+
+def test_a_uwsgi_in_which_only_requests_are_served_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = order_bot()
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(has_threads=0))
+    with pytest.raises(ConfigurationError, match="enable-threads"):
+        bot.wait(bot.deliver(message("order")))
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(has_threads=1))
+    assert said(bot.wait(bot.deliver(message("order")))) == "what?"
 
 
 def test_deliveries_at_once_are_one_turn() -> None:

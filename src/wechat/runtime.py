@@ -17,6 +17,7 @@ import inspect
 import logging
 import os
 import secrets
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -31,7 +32,7 @@ from . import record, turn
 from .attempt import Conduct, Delivery, Turn, Worker
 from .budget import Budget
 from .dialog import Step, innermost, running
-from .errors import StoreError, StoreUnreachable, WeChatError
+from .errors import ConfigurationError, StoreError, StoreUnreachable, WeChatError
 from .stores import Patch, Store, wall_clock
 
 T = TypeVar("T")
@@ -82,6 +83,40 @@ _log = logging.getLogger("wechat")
 log.addFilter(_WhileReplaying())
 
 
+class Portal(threading.Thread):
+    """An event loop for the synchronous world, for the life of the process: a daemon, so nobody has to close it.
+
+    All bots share one. Where threads are greenlets (gevent) there can be no second, for to asyncio they are one thread.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="wechat-dialog", daemon=True)
+        self.loop, self._runs, self._pid = asyncio.new_event_loop(), threading.Event(), os.getpid()
+        self.loop.call_soon(self._runs.set)
+
+    def run(self) -> None:
+        self.loop.run_forever()
+
+    @classmethod
+    def opened(cls) -> Portal:
+        """The one there is, or else a new one; its loop runs.
+
+        Raises `ConfigurationError` under a uWSGI whose threads stand still between two requests, as an older one's do unless told.
+        """
+        if not getattr(sys.modules.get("uwsgi"), "has_threads", True):
+            raise ConfigurationError(
+                "uWSGI was started without threads: give it enable-threads = true, better threads = 8"
+            )
+        here = os.getpid()  # uWSGI forks behind Python's back, which then lists threads that are no more
+        portals = (thread for thread in threading.enumerate() if isinstance(thread, cls) and thread._pid == here)
+        portal = next(portals, None)
+        if portal is None:
+            portal = cls()
+            portal.start()
+        portal._runs.wait()
+        return portal
+
+
 class Home:
     """The one event loop on which everything of a bot runs."""
 
@@ -89,6 +124,7 @@ class Home:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
+        self._thread: int | None = None  # threading's name for it: to asyncio, all greenlets are one
 
     def alive(self) -> bool:
         """Whether the loop still runs, and in this process."""
@@ -99,7 +135,7 @@ class Home:
         here = asyncio.get_running_loop()
         with self._lock:
             if not self.alive():
-                self._settle(here)
+                self._settle(here, threading.get_ident())
             home = self._loop
         assert home is not None
         if home is here:
@@ -108,27 +144,27 @@ class Home:
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` there, from synchronous code. Raises `WeChatError` on the loop itself, which would wait for itself."""
-        with self._lock:
-            if not self.alive():
-                self._open_portal()
-            home = self._loop
-        assert home is not None
-        with contextlib.suppress(RuntimeError):
-            if asyncio.get_running_loop() is home:
-                work.close()
-                raise WeChatError("bot.wait() is for synchronous code: here, await it")
+        try:
+            home = self._elsewhere()
+        except WeChatError:
+            work.close()
+            raise
         return asyncio.run_coroutine_threadsafe(work, home).result()
 
-    def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop, self._pid = loop, os.getpid()
+    def _elsewhere(self) -> asyncio.AbstractEventLoop:
+        """The loop, which is not this thread's."""
+        with self._lock:
+            if not self.alive():
+                portal = Portal.opened()
+                self._settle(portal.loop, portal.ident)
+            home = self._loop
+        assert home is not None
+        if self._thread == threading.get_ident():
+            raise WeChatError("bot.wait() is for synchronous code: here, await it")
+        return home
 
-    def _open_portal(self) -> None:
-        """A loop on a thread of its own, for the life of the process: a daemon, so nobody has to close it."""
-        loop, running = asyncio.new_event_loop(), threading.Event()
-        loop.call_soon(running.set)
-        threading.Thread(target=loop.run_forever, name="wechat-dialog", daemon=True).start()
-        running.wait()
-        self._settle(loop)
+    def _settle(self, loop: asyncio.AbstractEventLoop, thread: int | None) -> None:
+        self._loop, self._pid, self._thread = loop, os.getpid(), thread
 
 
 class Runtime:

@@ -1,6 +1,6 @@
 """One HTTP request of WeChat in, one response out.
 
-`respond` is all there is; `wechat.web.asgi`, `wechat.web.wsgi` and `wechat.web.flask` only translate. The rules:
+`respond` is all there is; `wechat.web.asgi`, `wsgi`, `flask`, `django` and `fastapi` only translate. The rules:
 
 1. Nothing reaches a bot before its signature was verified, and the body was not larger than any push.
 2. What is not WeChat's gets a status and a sentence that depends on the status alone: neither a stack trace, nor what

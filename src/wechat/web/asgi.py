@@ -26,8 +26,22 @@ _log = logging.getLogger("wechat.web")
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """A bot, wherever it was routed to. An object, not a function: Starlette takes a function for an endpoint of its own kind."""
+
+    bot: Answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _body(receive)
+        if body is not None:  # else the client is gone
+            response = await _answer(self.bot, scope, body, receive)
+            await _send(response, send)
+            await written(response)
+
+
+@dataclass(frozen=True)
 class App:
-    """An object, not a function: Starlette takes a function for an endpoint of its own kind."""
+    """Finds the bot."""
 
     bots: Mapping[str, Answers]
     health: str | None = None
@@ -41,12 +55,7 @@ class App:
             await _send(await healthy(self.bots), send)
             return
         bot = self.bots.get(path)
-        body = b"" if bot is None else await _body(receive)
-        if body is None:  # the client is gone
-            return
-        response = not_found() if bot is None else await _answer(bot, scope, body, receive)
-        await _send(response, send)
-        await written(response)
+        await (_send(not_found(), send) if bot is None else Endpoint(bot)(scope, receive, send))
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
