@@ -359,7 +359,7 @@ def test_7_a_run_that_words_it_otherwise_says_it_once_more_from_the_beginning() 
     chat.crash()
     chat.later(7)
     chat.world.durations.clear()
-    chat.world.stand_ins["poem"] = lambda: "Roses are white."
+    chat.world.fakes["poem"] = lambda: "Roses are white."
     assert chat.say("继续").removeprefix("回复“tells”：\n") == "（重新生成）\nRoses are white.\nliked it?"
 
 
@@ -550,7 +550,7 @@ def test_13_so_does_one_behind_a_text_that_was_shown_whole_while_it_was_made() -
         return f"heard {(yield)}"
 
     chat = talking(tells_only)
-    chat.world.stand_ins["poem"] = lambda: "Roses are red." + "\n" * 40
+    chat.world.fakes["poem"] = lambda: "Roses are red." + "\n" * 40
     chat.world.durations["poem"] = 30_000
     message = chat.text("tells_only")
     *_, part = [chat.send(message) for _ in range(3)]

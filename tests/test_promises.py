@@ -11,6 +11,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import functools
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -96,6 +97,7 @@ def ledger(chat: Chat, *steps: Any) -> Counter[str]:
     begun: Counter[str] = Counter()
 
     def spied(each: Any) -> Callable[..., Any]:
+        @functools.wraps(each.function)
         def called(*args: Any, **kwargs: Any) -> Any:
             begun[f"{each.name} {kwargs.get('idempotency_key', '')}"] += 1
             return each.function(*args, **kwargs)
@@ -103,7 +105,7 @@ def ledger(chat: Chat, *steps: Any) -> Counter[str]:
         return called
 
     for each in steps or (work,):
-        chat.world.stand_ins[each.name] = spied(each)
+        chat.world.fakes[each.name] = spied(each)
     return begun
 
 
@@ -335,7 +337,7 @@ def test_p3_a_step_whose_result_is_on_record_never_runs_again(point: int) -> Non
             again_although_on_record.append(text)
         return f"{text}!"
 
-    chat.world.stand_ins["work"] = spied
+    chat.world.fakes["work"] = spied
     chat.world.after_write = watched
     number = iter(range(100))
     chat.world.crash_before = lambda effect: next(number) == point
@@ -362,7 +364,7 @@ def test_p3_a_step_that_was_cut_off_runs_again_with_the_same_key() -> None:
             raise Crash
         return "paid"
 
-    chat.world.stand_ins["work"] = cut_off
+    chat.world.fakes["work"] = cut_off
     chat.say("order")
     message = chat.text("pears")
     dies(chat, message)
@@ -433,7 +435,7 @@ def test_p3_once_cut_off_is_interrupted_and_never_runs_again(when: str) -> None:
         raise Crash
 
     if when == "in it":
-        chat.world.stand_ins["pay"] = in_it
+        chat.world.fakes["pay"] = in_it
     if when == "before it":
         chat.world.crash_before = lambda effect: isinstance(effect, turn.Do)
     chat.say("pays")
@@ -924,7 +926,7 @@ def test_p6_a_part_that_the_last_delivery_took_with_it_is_there_again_before_the
         return f"liked it: {(yield 'liked it?')}"
 
     chat = talking(tells)
-    chat.world.stand_ins["poem"] = lambda: "Roses are red. Violets are blue. Sugar is sweet."
+    chat.world.fakes["poem"] = lambda: "Roses are red. Violets are blue. Sugar is sweet."
     chat.world.durations["poem"] = 30_000
     message = chat.text("tells")
     assert [chat.send(message), chat.send(message)] == ["…", "…"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from talk import Chat
+from wechat.testing import Chat
 
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))

@@ -17,6 +17,7 @@ from wechat import (
     Message,
     News,
     StepFailed,
+    TextMessage,
     TimedOut,
     ask,
     link,
@@ -132,6 +133,10 @@ def make() -> Bot:
     def welcome(event: Any) -> Any:
         return f"welcome {event.scene}"
 
+    @bot.unsubscribe
+    def gone(event: Any) -> Any:
+        SAVED.append((event.openid, event.raw["FromUserName"]))
+
     @bot.scan("7")
     def scanned(event: Any) -> Any:
         return f"scanned {event.scene}"
@@ -237,6 +242,33 @@ def test_steps_can_be_replaced_in_a_test() -> None:
     chat.say("1")
     assert chat.say("是") == "no. 45"
     assert SAVED == []
+
+
+def test_what_replaces_a_step_gets_its_key_where_it_asks_for_it_and_is_said_as_it_would_be() -> None:
+    keys = set[str]()
+
+    def faked(what: str, idempotency_key: str = "") -> int:
+        keys.add(idempotency_key)
+        return 1
+
+    chat = Chat(make(), steps={save: faked, poem: lambda: "Roses are white. Violets are black."})
+    for text in ("order", "1", "是"):
+        chat.say(text)
+    assert len(keys) == 1
+    assert keys != {""}
+    chat.slow(poem, 20)
+    assert chat.say("poem") == "Roses are white. （未完，继续）"
+
+
+def test_a_message_made_by_hand_lacks_nothing_and_one_of_the_same_id_is_the_same(chat: Chat) -> None:
+    assert chat.send(TextMessage(text="visits")) == "visit 1"
+    assert chat.send(TextMessage(text="visits")) == "visit 2"
+    twice = TextMessage(text="visits", id="the same")
+    assert [chat.send(twice), chat.send(twice)] == ["visit 3", "visit 3"]
+    assert chat.send(ImageMessage(url="http://x", raw={"Extra": "1"})) == "http://x"
+    assert chat.send(TextMessage(text="visits", openid="oOther")) == "visit 1"
+    assert chat.unfollow() is None
+    assert SAVED == [("oUser", "oUser")]
 
 
 def test_a_step_that_is_replaced_may_fail_and_an_assertion_in_it_fails_the_test() -> None:

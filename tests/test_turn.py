@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from talk import CARRY, START, Chat, Crash, World
+from talk import START, Chat, Crash, Work, World
 from wechat import (
     CHINESE,
     Bot,
@@ -86,7 +87,7 @@ def push_as_wechat(chat: Chat, message: Message) -> Any:
             said = chat.world.deliver(message)
         except Crash:
             chat.world.crash_before = lambda effect: False
-            chat.world.revive()
+            chat.world.crash()
         if said is not None:
             return said
         chat.world.now += 5_000
@@ -98,6 +99,7 @@ def ledger(chat: Chat) -> Counter[str]:
     begun: Counter[str] = Counter()
 
     def spy(name: str, function: Any) -> Any:
+        @functools.wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
             begun[f"{name} {kwargs.get('idempotency_key', args)}"] += 1
             return function(*args, **kwargs)
@@ -105,7 +107,7 @@ def ledger(chat: Chat) -> Counter[str]:
         return called
 
     for each in (reserve, charge, points):
-        chat.world.stand_ins[each.name] = spy(each.name, each.function)
+        chat.world.fakes[each.name] = spy(each.name, each.function)
     return begun
 
 
@@ -288,23 +290,19 @@ def test_the_last_delivery_says_that_it_is_being_thought_about() -> None:
 
 
 def test_a_step_does_not_begin_when_its_lease_would_run_out_first() -> None:
-    chat = Chat(make_bot())
+    class Stalling(World):
+        stalls = iter([7_000])
+
+        def do(self, work: Work, effect: turn.Do) -> Any:
+            self.now += next(self.stalls, 0)
+            return super().do(work, effect)
+
+    bot = make_bot()
+    chat = Chat(bot, world=Stalling(bot))
     begun = ledger(chat)
     chat.say("order")
-    real = chat.world.do
-    stalls = iter([7_000])
-
-    def stalled(work: Any, effect: Any) -> Any:
-        chat.world.now += next(stalls, 0)
-        return real(work, effect)
-
-    kept = CARRY[turn.Do]
-    CARRY[turn.Do] = lambda world, work, effect: stalled(work, effect)
-    try:
-        chat.say("pears")
-        chat.world.settle()
-    finally:
-        CARRY[turn.Do] = kept
+    chat.say("pears")
+    chat.world.settle()
     assert sum(begun.values()) == 1
 
 
@@ -1337,7 +1335,7 @@ def test_a_worker_that_stood_still_does_not_take_over_a_handler_that_it_runs_its
     bot = make_bot()
     bot.click("BESIDE")(points_beside)
     chat, begun = Chat(bot), []
-    chat.world.stand_ins["points_beside"] = lambda event: begun.append(event.id) or "77"  # type: ignore[func-returns-value]
+    chat.world.fakes["points_beside"] = lambda event: begun.append(event.id) or "77"  # type: ignore[func-returns-value]
     chat.world.durations["points_beside"] = 60_000
     click = ClickEvent(event="click", key="BESIDE", **chat._common())
     chat.world.push(click)

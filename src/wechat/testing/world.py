@@ -1,11 +1,8 @@
-"""A bot, talked to in a test: no network, no server, no waiting, and a clock that only the test moves.
+"""All that is around the turns of a bot in a test: a store, a worker that can die, and one clock (ms).
 
-    chat = Chat(bot)
-    assert chat.say("累加器") == "您需要累加几个数字？"
-
-Rule 1: nothing of the library is replaced but what is outside of it: WeChat, the wire, the worker's event loop, the clock.
-Rule 2: time goes by in `Chat.later`, while the user waits for something `Chat.slow`, and a second for each reply that is read.
-Rule 3: after every turn its journal is replayed, and must lead to where the dialog stands.
+Rule 1: the turns are the library's own generators, and so is what they write; here their effects are carried out, one after
+        another, on one thread.
+Rule 2: time goes by only while nothing else is left to do.
 """
 
 from __future__ import annotations
@@ -13,36 +10,22 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import inspect
-import re
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeAlias, TypeVar
-from urllib.parse import unquote
+from typing import Any, TypeVar
 
-from . import record, replay, turn
-from .attempt import Delivery, Worker
-from .bot import Bot
-from .dialog import Ask, StepFunction, innermost
-from .errors import Diverged
-from .receive import (
-    ClickEvent,
-    ImageMessage,
-    LocationMessage,
-    Message,
-    ScanEvent,
-    SubscribeEvent,
-    TextMessage,
-    VoiceMessage,
-)
-from .reply import Reply, Text, decode, visible
-from .runtime import Runtime, ask_hooks, written
-from .stores import Patch, Written
-from .stores.memory import MemoryStore
+from .. import record, replay, turn
+from ..attempt import Delivery, Turn, Worker
+from ..bot import Bot
+from ..dialog import Ask, innermost
+from ..errors import Diverged
+from ..receive import Message
+from ..reply import Reply, Text, decode
+from ..runtime import Runtime, ask_hooks, written
+from ..stores import Patch, Written
+from ..stores.memory import MemoryStore
 
 T = TypeVar("T")
-#: what the user sees: a text with its links as their labels, any other reply as itself; None for silence
-Said: TypeAlias = str | Reply | None
 
 ACCOUNT = "gh_testing"
 #: what WeChat shows where its third push was not answered either
@@ -52,124 +35,20 @@ PUSHES = 3
 #: ms that a reply is read before the next message
 READING = 1_000
 
-_TAP = re.compile(r'<a href="weixin://bizmsgmenu\?msgmenucontent=([^"]*?)&msgmenuid=[^"]*">(.*?)</a>')
 
-
-class Chat:
-    """One user who talks to `bot`, in a store and on a clock of their own.
-
-    `user`: the openid. `steps`: functions that are called instead of those of steps. `now`: when it begins (aware; else the
-    day's time). `replay_check`: whether every turn is replayed, which finds dialogs that depend on more than their journal; what is
-    between two yields, and in a ``finally``, runs again then, as it does in production.
-    """
-
-    def __init__(
-        self,
-        bot: Bot,
-        *,
-        user: str = "oUser",
-        steps: Mapping[StepFunction[..., Any], Callable[..., Any]] | None = None,
-        now: dt.datetime | None = None,
-        replay_check: bool = True,
-    ) -> None:
-        began = time.time_ns() // 1_000_000 if now is None else int(now.timestamp() * 1000)
-        fakes = {step.name: fake for step, fake in (steps or {}).items()}
-        self._begin(_World(bot, began, fakes), user, replay_check)
-
-    def _begin(self, world: _World, user: str, replay_check: bool) -> None:
-        self._world, self._user, self._checks = world, user, replay_check
-        self._last = ""
-        world.attend()
-
-    def other(self, user: str) -> Chat:
-        """Another user of the same bot, at the same time."""
-        chat = Chat.__new__(Chat)
-        chat._begin(self._world, user, self._checks)
-        return chat
-
-    # ---- what the user does: each gives what is shown ----
-
-    def say(self, text: str) -> Said:
-        return self.send(TextMessage(text=text, **self._common()))
-
-    def image(self, url: str = "http://mmbiz.example.com/1.jpg", media_id: str = "media-1") -> Said:
-        return self.send(ImageMessage(url=url, media_id=media_id, **self._common()))
-
-    def location(self, latitude: float, longitude: float, label: str = "") -> Said:
-        place: dict[str, Any] = {"latitude": latitude, "longitude": longitude, "scale": 15, "label": label}
-        return self.send(LocationMessage(**place, **self._common()))
-
-    def voice(self, recognition: str = "", media_id: str = "media-2") -> Said:
-        return self.send(VoiceMessage(text=recognition, media_id=media_id, format="amr", **self._common()))
-
-    def follow(self, scene: str = "") -> Said:
-        """Subscribe, perhaps by the QR code of a `scene`."""
-        return self.send(SubscribeEvent(scene=scene, **self._common()))
-
-    def scan(self, scene: str) -> Said:
-        return self.send(ScanEvent(scene=scene, **self._common()))
-
-    def click(self, key: str) -> Said:
-        return self.send(ClickEvent(key=key, **self._common()))
-
-    def tap(self, label: str) -> Said:
-        """Tap the link of that label in the last reply: it sends its words. Raises AssertionError where there is none."""
-        links = [(visible(shown), unquote(sends)) for sends, shown in _TAP.findall(self._last)]
-        words = {sends for shown, sends in links if shown == label}
-        labels = sorted({shown for shown, _ in links})
-        assert words, f"the last reply has no link {label!r} to tap, only {labels}: {self._last!r}"
-        assert len(words) == 1, f"the last reply has several links {label!r}, which say {sorted(words)}"
-        return self.say(words.pop())
-
-    def send(self, message: Message) -> Said:
-        """Send any message, as WeChat does: pushed up to three times, five seconds apart, until it is answered."""
-        said = self._world.pushed(message)
-        self._last = said.text if isinstance(said, Text) else ""
-        if self._checks:
-            self._world.check(message)
-        return visible(said.text) if isinstance(said, Text) else said
-
-    def _common(self) -> dict[str, Any]:
-        world = self._world
-        world.count += 1
-        return {"id": f"{world.count:016}", "openid": self._user, "account": world.account, "time": world.time()}
-
-    # ---- what happens meanwhile ----
-
-    def later(self, seconds: float) -> None:
-        """Let so much time go by; what is slow goes on meanwhile."""
-        self._world.run(lambda: False, self._world.now + int(seconds * 1000))
-
-    def slow(self, step: StepFunction[..., Any], seconds: float, /) -> None:
-        """From now on that step takes so long."""
-        self._world.durations[step.name] = int(seconds * 1000)
-
-    def crash(self) -> None:
-        """The worker dies, whatever it does just now, and another one takes its place."""
-        self._world.host = _Host()
-
-    @property
-    def waiting(self) -> str | None:
-        """The name of the dialog that waits for this user, or runs; None: none."""
-        world = self._world
-        rec = world.record(self._user)
-        return None if not rec.turn and rec.late(world.now) > record.GRACE else record.dialog_name(rec)
-
-
-# ---- the world around the turns ---------------------------------------------------------------------------------------
-
-
-class _Host:
+class Host:
     """A worker: what it knows of conversations, and what it does."""
 
     def __init__(self) -> None:
         self.worker = Worker()
         self.hot: dict[str, turn.Keep] = {}
-        self.pushes: list[_Push] = []
+        self.pushes: list[Push] = []
+        self.alive = True
+        self.stalls = False  # it lives, and does nothing
 
 
 @dataclasses.dataclass
-class _Job:
+class Job:
     """A step or hook that is done, and when that is known."""
 
     value: Any
@@ -185,14 +64,14 @@ class _Job:
 
 
 @dataclasses.dataclass(eq=False)
-class _Work:
+class Work:
     """A generator of effects under way."""
 
     key: str
     generator: turn.Effects
-    host: _Host
+    host: Host
     until: int = 0  # when it goes on
-    job: _Job | None = None
+    job: Job | None = None
     waits: bool = False
     naps: bool = False
     done: bool = False
@@ -200,10 +79,10 @@ class _Work:
 
 
 @dataclasses.dataclass(eq=False)
-class _Push:
+class Push:
     """A push that waits for its answer."""
 
-    work: _Work
+    work: Work
     delivery: Delivery
     bound: list[Any] = dataclasses.field(default_factory=list)
 
@@ -216,17 +95,20 @@ class _Push:
         return self.bound[0] if self.bound else self.work.value
 
 
-class _World:
-    """Carries out the effects of turns, one after another, on one clock (ms)."""
+class World:
+    """Carries out the effects of turns. What is begun is begun at its `host`."""
+
+    #: what ends the test, and not a step that raises it
+    ends: tuple[type[BaseException], ...] = (KeyboardInterrupt, AssertionError)
 
     def __init__(self, bot: Bot, now: int, fakes: Mapping[str, Callable[..., Any]]) -> None:
         self.bot, self.now, self.fakes = bot, now, fakes
         self.count = 0
         self.durations: dict[str, int] = {}
         self.store = MemoryStore(lambda: self.now)
-        self.host = _Host()
-        self.works: list[_Work] = []
-        self._ready: deque[tuple[_Work, Any]] = deque()
+        self.host = Host()
+        self.works: list[Work] = []
+        self.ready: deque[tuple[Work, Any]] = deque()
         self._versions = 0
 
     def time(self) -> dt.datetime:
@@ -249,11 +131,11 @@ class _World:
         """What WeChat shows for a message."""
         waits = self.bot.settings.deadlines.waits
         for _ in range(PUSHES):
-            end, push = self.now + waits, self._push(message)
+            end, push = self.now + waits, self.push(message)
             self.run(lambda push=push: push.over, end)  # type: ignore[misc]
             if push.over and push.said is not None:
                 return self._shown(push)
-            self._leave(push)
+            self.leave(push)
             self.now = max(self.now, end)
         return Text(OUT_OF_ORDER)
 
@@ -265,57 +147,70 @@ class _World:
             )
             _at_once(self.bot._keep_account(self.account))
 
-    def _push(self, message: Message) -> _Push:
+    def push(self, message: Message) -> Push:
+        """One push, for whose answer nobody waits yet."""
         key = self.bot.key(message.account, message.openid)
         self._versions += 1
         mark, hot = f"{self._versions:02}"[-2:], self.host.hot.pop(key, None)
         delivery = Delivery(message, self.now, mark, worker=self.host.worker, deadlines=self.bot.settings.deadlines)
         work = turn.deliver(self.bot.conduct(message), delivery, f"w{self._versions}", self.now, hot)
-        push = _Push(self.spawn(key, work), delivery)
+        push = Push(self.spawn(key, work), delivery)
         self.host.pushes.append(push)
         return push
 
-    def _leave(self, push: _Push) -> None:
+    def leave(self, push: Push) -> None:
+        """WeChat hangs up, or has its answer."""
         push.delivery.open = False
         if push in push.work.host.pushes:
             push.work.host.pushes.remove(push)
 
-    def _shown(self, push: _Push) -> Reply | None:
-        said, doubt = push.said, push.delivery.doubt
-        self._leave(push)
-        if doubt:
-            key = push.work.key
-            sent = self.spawn(key, turn.sent(push.delivery, self.now, self.host.hot.pop(key, None)))
-            self.run(lambda: sent.done)
+    def _shown(self, push: Push) -> Reply | None:
+        said = push.said
+        self.leave(push)
+        self.sent(push)
         self.now += READING
         return None if said == "" else decode(said)
 
+    def sent(self, push: Push) -> None:
+        """Its response has left, which the worker takes note of where that was in doubt."""
+        if push.delivery.doubt:
+            key = push.work.key
+            work = self.spawn(key, turn.sent(push.delivery, self.now, self.host.hot.pop(key, None)))
+            self.run(lambda: work.done)
+
+    def crash(self) -> None:
+        """The worker is no more, and another one takes its place, which knows only what is on record."""
+        self.host.alive = False
+        self.host = Host()
+
     # ---- time, and what is under way ----
 
-    def spawn(self, key: str, generator: turn.Effects) -> _Work:
-        work = _Work(key, generator, self.host)
+    def spawn(self, key: str, generator: turn.Effects) -> Work:
+        work = Work(key, generator, self.host)
         self.works.append(work)
-        self._ready.append((work, None))
+        self.ready.append((work, None))
         return work
 
     def run(self, over: Callable[[], bool], end: int | None = None) -> None:
         """Until it is over, or nothing is left to do, or it is `end` (the clock stands there then)."""
         self.attend()
         while True:
-            while self._ready:
-                self._step(*self._ready.popleft())
+            while self.ready:
+                self.step(*self.ready.popleft())
             if over():
                 return
-            self.works = [work for work in self.works if work.host is self.host and not work.done]
-            work = min(self.works, key=lambda work: work.until, default=None)
+            self.works = [work for work in self.works if work.host.alive and not work.done]
+            able = (work for work in self.works if not work.host.stalls)
+            work = min(able, key=lambda work: work.until, default=None)
             if work is None or (end is not None and work.until > end):
                 self.now = self.now if end is None else max(self.now, end)
                 return
             self.now = max(self.now, work.until)
-            self._ready.append((work, self._came(work)))
+            self.ready.append((work, self._came(work)))
 
-    def _step(self, work: _Work, came: Any) -> None:
-        if work.done or work.host is not self.host:
+    def step(self, work: Work, came: Any) -> None:
+        """Let it go on to its next effect."""
+        if work.done or not work.host.alive:
             return
         work.waits = False
         try:
@@ -323,11 +218,15 @@ class _World:
         except StopIteration as end:
             work.done, work.value = True, end.value
             return
-        result = _CARRY[type(effect)](self, work, effect)
+        result = self.carry_out(work, effect)
         if result is not ...:
-            self._ready.append((work, result))
+            self.ready.append((work, result))
 
-    def _came(self, work: _Work) -> Any:
+    def carry_out(self, work: Work, effect: turn.Effect) -> Any:
+        """Gives what comes of it; ... where that takes time."""
+        return getattr(self, _CARRY[type(effect)])(work, effect)
+
+    def _came(self, work: Work) -> Any:
         job, naps, work.naps = work.job, work.naps, False
         if naps:
             return turn.Busy(self.now)
@@ -338,36 +237,41 @@ class _World:
         work.job = None
         return turn.Done(job.value, job.error, self.now, job.made(self.now) if job.error is None else "")
 
-    # ---- effects: ... where it takes time ----
+    # ---- effects ----
 
-    def load(self, work: _Work, effect: turn.Load) -> Any:
+    def load(self, work: Work, effect: turn.Load) -> Any:
         return _at_once(self.store.load(work.key))
 
-    def write(self, work: _Work, effect: turn.Write) -> Any:
+    def write(self, work: Work, effect: turn.Write) -> Any:
         self._versions += 1
         patch = Patch(f"v{self._versions}", effect.put, effect.drop, effect.expires, effect.wake)
         came = _at_once(self.store.patch(work.key, effect.version, patch))
         if not isinstance(came, Written):
             return came
         for over in effect.turns:
-            self.bot._report(over)
-        for other in self.works:
-            if effect.wake and other.waits and other.key == work.key:
-                other.until = self.now
+            self.reported(over)
+        if effect.wake:
+            self.wake(work.key)
         return turn.Written(patch.version, came.now)
 
-    def do(self, work: _Work, effect: turn.Do) -> Any:
+    def wake(self, key: str) -> None:
+        """Who waits for a change there looks again."""
+        for other in self.works:
+            if other.waits and other.key == key:
+                other.until = self.now
+
+    def do(self, work: Work, effect: turn.Do) -> Any:
         if self.now >= effect.until:
             return turn.Lost(self.now)
         step = effect.step
         function = self.fakes.get(step.name, step.function.function)
         given = dict(step.kwargs)
-        if step.function.keyed and step.name not in self.fakes:
+        if step.function.keyed and "idempotency_key" in inspect.signature(function).parameters:
             given.setdefault("idempotency_key", effect.key)
         value, error = self._called(function, *step.args, **given)
-        kind = innermost(function)
+        kind = innermost(step.function.function)  # of a text that is made piece by piece, a fake's is, too
         pieces = inspect.isgeneratorfunction(kind) or inspect.isasyncgenfunction(kind)
-        work.job = _Job(value, error, self.now, self.now + self.durations.get(step.name, 0), pieces)
+        work.job = Job(value, error, self.now, self.now + self.durations.get(step.name, 0), pieces)
         return self.go_on(work, turn.GoOn(effect.beat))
 
     def _called(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, BaseException | None]:
@@ -379,40 +283,40 @@ class _World:
             if inspect.isasyncgen(made):
                 made = _joined(made)
             return self.bot.wait(_awaited(made)) if inspect.isawaitable(made) else made, None
-        except (KeyboardInterrupt, AssertionError):  # of the test itself
+        except self.ends:
             raise
         except BaseException as error:
             return None, error
 
-    def hook(self, work: _Work, effect: turn.Hook) -> Any:
+    def hook(self, work: Work, effect: turn.Hook) -> Any:
         value, error = self.bot.wait(ask_hooks(self.bot._hooks, effect.name, effect.args))
         return turn.Done(value, error, self.now)
 
-    def go_on(self, work: _Work, effect: turn.GoOn) -> Any:
+    def go_on(self, work: Work, effect: turn.GoOn) -> Any:
         assert work.job is not None
         if work.job.end <= self.now:
             return self._came(work)
         work.until = min(work.job.end, self.now + effect.beat)
         return ...
 
-    def leave(self, work: _Work, effect: turn.Leave) -> None:
+    def give_up(self, work: Work, effect: turn.Leave) -> None:
         work.job = None
 
-    def nap(self, work: _Work, effect: turn.Nap) -> Any:
+    def nap(self, work: Work, effect: turn.Nap) -> Any:
         work.until, work.naps = self.now + effect.ms, True
         return ...
 
-    def wait(self, work: _Work, effect: turn.Wait) -> Any:
+    def wait(self, work: Work, effect: turn.Wait) -> Any:
         changed = _at_once(self.store.load(work.key)).version != effect.version
         work.until = self.now if changed else max(effect.until, self.now + 1)
         work.waits = True
         return ...
 
-    def start(self, work: _Work, effect: turn.Spawn) -> None:
+    def start(self, work: Work, effect: turn.Spawn) -> None:
         self.host.worker.works.add(effect.name)
-        self.spawn(work.key, effect.work)
+        self.spawn(work.key, effect.work).host = work.host
 
-    def answer(self, work: _Work, effect: turn.Answer) -> None:
+    def answer(self, work: Work, effect: turn.Answer) -> None:
         for push in work.host.pushes:
             mine = push.work.key == work.key and push.delivery.message.id == effect.message
             if mine and push.delivery.open and not push.over:
@@ -420,11 +324,14 @@ class _World:
                 push.delivery.open, push.delivery.doubt = False, effect.doubt
                 push.work.until = self.now
 
-    def keep(self, work: _Work, effect: turn.Keep) -> None:
+    def keep(self, work: Work, effect: turn.Keep) -> None:
         work.host.hot[work.key] = effect
 
-    def report(self, work: _Work, effect: turn.Report) -> None:
-        self.bot._report(effect.turn)
+    def report(self, work: Work, effect: turn.Report) -> None:
+        self.reported(effect.turn)
+
+    def reported(self, over: Turn) -> None:
+        self.bot._report(over)
 
     # ---- replay ----
 
@@ -477,17 +384,18 @@ async def _joined(pieces: Any) -> str:
     return "".join([text async for piece in pieces for text in written(piece)])
 
 
-_CARRY: Mapping[type[Any], Callable[[_World, _Work, Any], Any]] = {
-    turn.Load: _World.load,
-    turn.Write: _World.write,
-    turn.Do: _World.do,
-    turn.Hook: _World.hook,
-    turn.GoOn: _World.go_on,
-    turn.Leave: _World.leave,
-    turn.Nap: _World.nap,
-    turn.Wait: _World.wait,
-    turn.Spawn: _World.start,
-    turn.Answer: _World.answer,
-    turn.Keep: _World.keep,
-    turn.Report: _World.report,
+#: which method carries out what
+_CARRY: Mapping[type[Any], str] = {
+    turn.Load: "load",
+    turn.Write: "write",
+    turn.Do: "do",
+    turn.Hook: "hook",
+    turn.GoOn: "go_on",
+    turn.Leave: "give_up",
+    turn.Nap: "nap",
+    turn.Wait: "wait",
+    turn.Spawn: "start",
+    turn.Answer: "answer",
+    turn.Keep: "keep",
+    turn.Report: "report",
 }
