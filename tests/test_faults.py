@@ -317,8 +317,7 @@ def test_6_the_owner_goes_on_with_whatever_came_after() -> None:
 
 @step
 def poem() -> Any:
-    yield "Roses are red. Violets are blue. "
-    yield "Sugar is sweet. And so are you."
+    yield from ("Roses are red. ", "Violets are blue. ", "Sugar is sweet. ", "And so are you.")
 
 
 def tells(message: Any) -> Any:
@@ -328,7 +327,7 @@ def tells(message: Any) -> Any:
 
 def shown_in_part(chat: Chat) -> tuple[Message, str]:
     """The poem is half made at the last chance of its message, and that half is shown."""
-    chat.world.durations["poem"] = 30_000
+    chat.world.durations["poem"] = 20_000
     message = chat.text("tells")
     *_, said = [chat.send(message) for _ in range(3)]
     assert said.endswith(UNFINISHED)
@@ -338,16 +337,16 @@ def shown_in_part(chat: Chat) -> tuple[Message, str]:
 WHOLE = "Roses are red. Violets are blue. Sugar is sweet. And so are you.\nliked it?"
 
 
-@pytest.mark.parametrize("who", ["the same run", "another run"])
+@pytest.mark.parametrize("who", ["the same run", "another run", "another run, which takes its time"])
 def test_7_of_what_was_shown_in_part_the_rest_is_said_whoever_ran_it(who: str) -> None:
     chat = talking(tells)
     _, part = shown_in_part(chat)
-    if who == "another run":
+    if who == "the same run":
+        chat.world.settle()
+    else:
         chat.crash()
         chat.later(7)
-        chat.world.durations.clear()
-    else:
-        chat.world.settle()
+        chat.world.durations["poem"] = 4_000 if "time" in who else 0
     rest = chat.say("继续").removeprefix("回复“tells”：\n")
     assert part + rest == WHOLE
     assert chat.say("yes") == "liked it: yes"

@@ -13,7 +13,7 @@ import decimal
 import enum
 import functools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -853,8 +853,8 @@ def test_p6_a_late_text_that_was_made_in_parts_is_not_left_away_with_the_questio
 
 
 @step
-def verse() -> str:
-    return "Roses are red."
+def verse() -> Iterator[str]:
+    yield from "Roses are red."
 
 
 def test_p7_who_typed_before_a_question_that_is_in_doubt_is_told_at_once_with_the_question() -> None:

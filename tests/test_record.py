@@ -198,6 +198,10 @@ def test_what_another_run_says_otherwise_was_not_shown() -> None:
     rec.partial = Partial("1", "one two", shown="one ")
     record.stream(rec, "one two three")
     assert rec.partial == Partial("1", "one two three", shown="one ")
+    record.stream(rec, "on")  # a run that has begun anew, and may come to the same
+    assert rec.partial == Partial("1", "one ", shown="one ")
+    record.stream(rec, "one two")
+    assert rec.partial == Partial("1", "one two", shown="one ")
     record.stream(rec, "once")
     assert rec.partial == Partial("1", "once", shown="", again=True)
 

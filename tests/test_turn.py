@@ -26,6 +26,7 @@ from wechat import (
     recall,
     record,
     remember,
+    reply,
     say,
     step,
     stream,
@@ -982,7 +983,7 @@ def test_a_hook_that_withholds_a_part_withholds_it_and_nothing_more() -> None:
 
     @step
     def poem() -> Iterator[str]:
-        yield "Roses are red."
+        yield from "Roses are red."
 
     @bot.text("go")
     def go(message: Any) -> Any:
@@ -990,11 +991,14 @@ def test_a_hook_that_withholds_a_part_withholds_it_and_nothing_more() -> None:
 
     @bot.after(pieces=True)
     async def only_whole(over: Turn) -> Any:
-        return over.reply if str(over.reply).endswith(".") else None
+        outcomes.append(over.outcome)
+        return over.reply if over.outcome != "unfinished" else None
 
-    chat = Chat(bot)
+    chat, outcomes = Chat(bot), list[str]()
     chat.world.durations["poem"] = 3_000
     assert chat.say("go") == "Roses are red."
+    assert outcomes[-1] == "ended"
+    assert set(outcomes) == {"unfinished", "ended"}
 
 
 # ---- how a step is tried --------------------------------------------------------------------------------------------
@@ -1156,6 +1160,16 @@ def test_at_its_last_chance_a_message_gets_its_own_answer_before_any_other() -> 
     bound = rec.seen[message.id].reply
     assert bound is not None
     assert bound.startswith("mine")
+
+
+def test_who_gets_another_answer_at_the_last_chance_is_told_that_their_own_is_to_come() -> None:
+    chat = Chat(make_bot())
+    message = chat.text("hi")
+    rec = record.Record(turn="0")
+    rec.seen[message.id] = Seen(message.created, START, "queued", "------", id=message.id)
+    record.put(rec, START, "0", "another's", False)
+    choose(chat.bot.conduct(message), Delivery(message, START), rec, START + WECHAT.last_chance)
+    assert reply.visible(rec.seen[message.id].reply or "") == "正在思考… 继续\nanother's"
 
 
 def test_a_message_that_gets_no_reply_of_its_own_brings_what_waits_to_be_read() -> None:

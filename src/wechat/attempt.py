@@ -163,7 +163,11 @@ class Delivery:
 
 @dataclasses.dataclass(frozen=True)
 class Turn:
-    """A turn that is over, or about to be: what the hooks after it see, and what is logged."""
+    """A turn that is over, or about to be: what the hooks after it see, and what is logged.
+
+    ``outcome``: asked, ended, failed, cancelled, timed_out, replaced, rerouted, diverged or quarantined; for a hook that takes
+    pieces also unfinished: the turn goes on, and ``reply`` is what it has said so far.
+    """
 
     message: Any
     reply: Say
@@ -237,6 +241,8 @@ def choose(conduct: Conduct, delivery: Delivery, rec: Record, now: int) -> None:
     if item is None and (fetching or chance):
         item = next(iter(rec.readable()), None)
     note = [voice.sentence("not_taken")] if seen.refused and (item is None or item is not mine) else []
+    if item and item is not mine and seen.state not in ("done", "fetching"):  # its own answer is still to come
+        note = [voice.sentence("thinking")]
     if item:
         record.bind_unread(rec, now, seen, item, note, carrier, voice)
     elif seen.state == "done" and not any(item.message == seen.id for item in rec.unread.values()):

@@ -285,7 +285,7 @@ class Bot(Router):
         """Once per turn, before its reply is recorded: what the hook gives is the reply; None: silence.
 
         A text that is made slowly is shown in parts only if every such hook takes `pieces`: then each sees what was made
-        so far, too, as the reply of a turn that is not over.
+        so far, too, as the reply of a turn whose outcome is ``unfinished``.
         """
         if hook is None:
             return partial(self.after, pieces=pieces)

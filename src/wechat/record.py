@@ -462,6 +462,8 @@ def stream(rec: Record, text: str) -> None:
         rec.partial = Partial(rec.turn, text)
     elif text.startswith(partial.shown):
         rec.partial = replace(partial, text=text)
+    elif partial.shown.startswith(text):  # it has not come so far yet, and may still say the same
+        rec.partial = replace(partial, text=partial.shown)
     else:
         rec.partial = replace(partial, text=text, shown="", again=True)
 

@@ -624,7 +624,8 @@ class _Stream:
         voice = self.conduct.voice
         said: Any = voice.join(voice.render([*self.machine.said, Said(_clean(text))]))
         if self.conduct.after:
-            turn = Attempt(self.conduct, self.delivery, self.desk.rec.copy(), self.desk.now, self.machine).summary()
+            attempt = Attempt(self.conduct, self.delivery, self.desk.rec.copy(), self.desk.now, self.machine)
+            turn = dataclasses.replace(attempt.summary(), outcome="unfinished")
             watch = Watch(self.desk, self.lease.renew, lambda: self.desk.rec.until, self.lease.dropped)
             came = yield from watch.end((yield Hook("after", (turn.saying(said),))))
             if came is None:

@@ -263,6 +263,11 @@ MUTANTS: list[Mutant] = [
                 "    elif True:",
             ),
             (
+                "a run that began anew and has not come so far yet has not worded it otherwise",
+                "    elif partial.shown.startswith(text):",
+                "    elif False:",
+            ),
+            (
                 "nothing is not said anew",
                 " or partial.message != rec.turn or not says:",
                 " or partial.message != rec.turn:",
@@ -502,6 +507,11 @@ MUTANTS: list[Mutant] = [
     *_rows(
         "attempt",
         [
+            (
+                "who gets another answer at the last chance is told that their own is to come",
+                'item is not mine and seen.state not in ("done", "fetching"):',
+                "item is not mine and False:",
+            ),
             (
                 "where a side dialog was quarantined the waiting one is run under a claim of its own",
                 'self.machine = None if outcome == "quarantined" else self.resume()',

@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import inspect
+import itertools
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from .. import record, replay, turn
@@ -49,18 +50,19 @@ class Host:
 
 @dataclasses.dataclass
 class Job:
-    """A step or hook that is done, and when that is known."""
+    """A step that is done, and when that is known. `pieces`: of the text that it made."""
 
     value: Any
     error: BaseException | None
+    pieces: Sequence[str]
     began: int
     end: int
-    pieces: bool = False
 
     def made(self, now: int) -> str:
-        """As much of a text as there is by now."""
-        whole = self.value if self.pieces and isinstance(self.value, str) else ""
-        return whole[: len(whole) * (now - self.began) // max(1, self.end - self.began)]
+        """The pieces that are there by now: a text grows evenly, and a piece is there when it is whole."""
+        length = sum(map(len, self.pieces)) * (now - self.began) // max(1, self.end - self.began)
+        ends = itertools.accumulate(map(len, self.pieces))
+        return "".join(piece for piece, end in zip(self.pieces, ends, strict=True) if end <= length)
 
 
 @dataclasses.dataclass(eq=False)
@@ -235,7 +237,7 @@ class World:
         if self.now < job.end:
             return turn.Busy(self.now, job.made(self.now))
         work.job = None
-        return turn.Done(job.value, job.error, self.now, job.made(self.now) if job.error is None else "")
+        return turn.Done(job.value, job.error, self.now, "".join(job.pieces))
 
     # ---- effects ----
 
@@ -268,20 +270,29 @@ class World:
         given = dict(step.kwargs)
         if step.function.keyed and "idempotency_key" in inspect.signature(function).parameters:
             given.setdefault("idempotency_key", effect.key)
-        value, error = self._called(function, *step.args, **given)
-        kind = innermost(step.function.function)  # of a text that is made piece by piece, a fake's is, too
-        pieces = inspect.isgeneratorfunction(kind) or inspect.isasyncgenfunction(kind)
-        work.job = Job(value, error, self.now, self.now + self.durations.get(step.name, 0), pieces)
+        pieces: list[str] = []
+        value, error = self._called(pieces, function, *step.args, **given)
+        kind = innermost(step.function.function)
+        streams = inspect.isgeneratorfunction(kind) or inspect.isasyncgenfunction(kind)
+        if streams and isinstance(value, str) and not pieces:  # what replaces it gives its text whole
+            pieces.extend(value)
+        work.job = Job(value, error, pieces, self.now, self.now + self.durations.get(step.name, 0))
         return self.go_on(work, turn.GoOn(effect.beat))
 
-    def _called(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, BaseException | None]:
-        """What a step gives, of whatever kind its function is; asynchronous ones on one event loop for the world's life."""
+    def _called(
+        self, pieces: list[str], function: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> tuple[Any, BaseException | None]:
+        """What a step gives, of whatever kind its function is; asynchronous ones on one event loop for the world's life.
+
+        `pieces` are added to as a text is made.
+        """
         try:
             made = function(*args, **kwargs)
             if inspect.isgenerator(made):
-                return "".join(piece for given in made for piece in written(given)), None
+                pieces.extend(piece for given in made for piece in written(given))
+                return "".join(pieces), None
             if inspect.isasyncgen(made):
-                made = _joined(made)
+                made = _joined(made, pieces)
             return self.bot.wait(_awaited(made)) if inspect.isawaitable(made) else made, None
         except self.ends:
             raise
@@ -380,8 +391,10 @@ async def _awaited(work: Any) -> Any:
     return await work
 
 
-async def _joined(pieces: Any) -> str:
-    return "".join([text async for piece in pieces for text in written(piece)])
+async def _joined(made: Any, pieces: list[str]) -> str:
+    async for given in made:
+        pieces.extend(written(given))
+    return "".join(pieces)
 
 
 #: which method carries out what
