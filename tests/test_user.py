@@ -443,6 +443,26 @@ def test_where_one_bot_serves_several_accounts_the_first_is_meant_unless_another
     assert talk.say("visits") == "visit 6"
 
 
+def test_an_account_that_was_made_up_to_try_the_bot_gives_way_to_a_real_one_and_to_no_other() -> None:
+    bot = Bot("token", store="memory://")
+    bot.text("visits")(visits)
+    for id, account in enumerate(("gh_demo", "gh_test", "gh_0123456789ab", "gh_ba9876543210", "gh_demo")):
+        bot.wait(bot.deliver(TextMessage(text="visits", id=f"{id}", openid=account, account=account)))
+        expected = "gh_demo" if id < 2 else "gh_0123456789ab"
+        assert bot.wait(bot.user(expected).recall("visits")) == 1
+    assert bot.wait(bot.user("gh_ba9876543210").recall("visits")) is None
+
+
+def test_to_look_at_a_user_writes_nothing() -> None:
+    talk = Talk()
+    talk.say("visits")
+    talk.later(3 * DAY)  # there would be something to tidy up
+    before = anyio.run(talk.store.load, talk.bot.key(ACCOUNT, "oUser")).version
+    assert talk.ask("recall", "visits") == 1
+    assert talk.ask("waiting") is None
+    assert anyio.run(talk.store.load, talk.bot.key(ACCOUNT, "oUser")).version == before
+
+
 def test_a_user_of_a_module_of_2017_needs_no_account() -> None:
     def opened(to_user: str) -> Any:
         return ("TextMsg", f"{(yield ('TextMsg', 'one?'))}, {(yield ('TextMsg', 'two?'))}")

@@ -44,6 +44,8 @@ Slow: TypeAlias = Literal["hold", "placeholder"]
 DEFAULT_STORE = "sqlite:///wechat-dialog.db"
 #: under which the store keeps whose pushes come, where nobody said it
 ACCOUNT_KEY = "wechat-dialog:account"
+#: an account's original id, as WeChat gives it
+_REAL = re.compile("gh_[0-9a-f]{12}")
 
 _log = logging.getLogger("wechat")
 
@@ -243,7 +245,7 @@ class Bot(Router):
         self._runtime = Runtime(_store(store), self._hooks, self._report)
         self._budgets: dict[str, Budget] = {}
         self._delivered = self._hurries = False
-        self._told_account = False  # whether the store knows whose pushes come
+        self._told = ""  # the account whose pushes come, as this worker has told the store
 
     @classmethod
     def from_module(cls, module: ModuleType, **settings: Any) -> Self:
@@ -327,8 +329,8 @@ class Bot(Router):
             if not self._named_store:
                 _log.info("conversations are kept in %r (default; set store= or WECHAT_STORE)", self._runtime.store)
         conduct = self.conduct(message)
-        if not self._told_account and not self.settings.account and "%(account)s" in self._key:
-            self._told_account = True
+        if not self.settings.account and "%(account)s" in self._key and _tells_more(message.account, self._told):
+            self._told = message.account
             self._runtime.spawn(self._keep_account(message.account))
         key = self.key(message.account, message.openid)
         chance, budget = self._chance(message.account, patience)
@@ -399,8 +401,7 @@ class Bot(Router):
 
         def changed(rec: Record, now: int) -> bool:
             settle(rec, now)
-            change(rec, now, voice)
-            return True
+            return change(rec, now, voice)
 
         await self._runtime.outside(self.key(voice.account, openid), changed)
 
@@ -430,11 +431,11 @@ class Bot(Router):
         """The first push tells whose account this is: `user` need not be told."""
         try:
             loaded = await self._runtime.store.load(ACCOUNT_KEY)
-            if not loaded.version:
+            if _tells_more(account, loaded.fields.get("account", "")):
                 patch = Patch(secrets.token_urlsafe(9), {"account": account})
-                await self._runtime.store.patch(ACCOUNT_KEY, "", patch)  # refused: another worker was first
+                await self._runtime.store.patch(ACCOUNT_KEY, loaded.version, patch)  # refused: another worker was first
         except StoreError:
-            self._told_account = False  # the next push tells it
+            self._told = ""  # the next push tells it
             raise
 
     def _report(self, turn: Turn) -> None:
@@ -468,6 +469,11 @@ class Carried:
     reply: Reply | None
     #: to be called when the response was written: until then the reply of a last delivery stays unread, in doubt
     sent: Callable[[], Coroutine[Any, Any, None]] | None = None
+
+
+def _tells_more(account: str, known: str) -> bool:
+    """Whether it says whose account this is, after the one that is known (""): what a test made up gives way to a real one."""
+    return not known or bool(_REAL.fullmatch(account) and not _REAL.fullmatch(known))
 
 
 def _short(openid: str) -> str:

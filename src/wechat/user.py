@@ -22,7 +22,8 @@ class Voice(Shape, Protocol):
         """Something to say, encoded; None for nothing."""
 
 
-Change = Callable[[Record, int, Voice], None]
+#: gives whether there is anything to write
+Change = Callable[[Record, int, Voice], bool]
 
 
 class User:
@@ -45,9 +46,10 @@ class User:
         """What was remembered of this user under `key`; `default` where there is nothing."""
         found: list[Any] = []
 
-        def look(rec: Record, now: int, voice: Voice) -> None:
+        def look(rec: Record, now: int, voice: Voice) -> bool:
             datum = record.found(rec, now, key)
             found[:] = [default if datum is None else datum.value]
+            return False
 
         await self._change(look)
         return found[0]
@@ -57,7 +59,12 @@ class User:
         remember(key, value, expire=expire)  # what it refuses is refused here
         kept = journal.plain(value)
         lasts = None if expire == math.inf else expire
-        await self._change(lambda rec, now, voice: record.keep_data(rec, now, {key: (kept, lasts)}))
+
+        def keep(rec: Record, now: int, voice: Voice) -> bool:
+            record.keep_data(rec, now, {key: (kept, lasts)})
+            return True
+
+        await self._change(keep)
 
     async def tell(self, say: Say, /, *, key: str, expire: float = 7 * DAY) -> None:
         """Say something that no message asked for: unread, until the user writes or fetches it, or `expire` seconds are over.
@@ -71,10 +78,11 @@ class User:
             raise ConfigurationError(f"expire={expire!r}: a number of seconds above 0")
         ms = int(expire * 1000)
 
-        def tell(rec: Record, now: int, voice: Voice) -> None:
+        def tell(rec: Record, now: int, voice: Voice) -> bool:
             said = voice.say(say)
             if said is not None:
                 record.tell(rec, now, key, [said], ms, voice)
+            return said is not None
 
         await self._change(tell)
 
@@ -82,9 +90,10 @@ class User:
         """The name of the dialog that waits for this user, or runs; None: none."""
         names: list[str | None] = []
 
-        def look(rec: Record, now: int, voice: Voice) -> None:
+        def look(rec: Record, now: int, voice: Voice) -> bool:
             lapsed = not rec.turn and rec.late(now) > record.GRACE  # it is forgotten when a message comes
             names[:] = [None if lapsed else record.dialog_name(rec)]
+            return False
 
         await self._change(look)
         return names[0]
@@ -92,12 +101,13 @@ class User:
     async def end(self, say: Say = None, /) -> None:
         """End the conversation, also in the middle of a turn, and leave `say` unread."""
 
-        def end(rec: Record, now: int, voice: Voice) -> None:
+        def end(rec: Record, now: int, voice: Voice) -> bool:
             record.stop(rec, now, voice)
             said = voice.say(say)
             if said is not None:
                 for part in voice.pack([said])[0]:
                     record.put(rec, now, "", part, False)
+            return True
 
         await self._change(end)
 
