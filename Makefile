@@ -30,6 +30,7 @@ check: .venv/has-check
 	@$(RUN) ruff check
 	@$(RUN) ruff format --check
 	@$(RUN) mypy
+	@.venv/bin/basedpyright
 
 bench: .venv/has-test
 	@.venv/bin/python benchmarks/run.py $(ARGS)

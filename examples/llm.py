@@ -40,8 +40,6 @@ SORRY = {
 }
 NO_ANSWER = "语言模型没有回答，请稍后再问。"
 
-#: as far as no Markdown that is still to come can change it: whole blocks, items of a list, and sentences without its signs
-SETTLED = re.compile(r"(?s:.*\n(?=\n|\s*(?:[-*+]|#+|\d+[.)])\s))?(?:[^*_`~$|\[<#\\]*[。！？])?")
 #: finish reasons of an answer that is not whole; None: the connection ended before there was one
 BROKEN = {None, "length", "content_filter", "insufficient_system_resource"}
 
@@ -74,24 +72,17 @@ async def completion(history: History) -> AsyncIterator[str]:
 @step(timeout=120)
 async def answer(history: History) -> AsyncIterator[str]:
     """What the model says next, labelled, as WeChat can show it: a piece as soon as it will stay as it is."""
-    text = settled = given = ""
-    broken: Exception | None = None
+    said = False
     try:
-        async for delta in completion(history):
-            text += delta
-            found = SETTLED.match(text)
-            if found and found[0].rstrip() != settled:
-                settled = found[0].rstrip()
-                if (shown := LABEL + plain(settled)).startswith(given):
-                    yield shown.removeprefix(given)
-                    given = shown
+        async for piece in plain(completion(history)):
+            yield piece if said else LABEL + piece
+            said = True
     except Exception as error:
-        broken = error
-    if not text.strip():
-        raise broken or BrokenOff("an empty answer")
-    yield (LABEL + plain(text)).removeprefix(given)
-    if broken:
-        raise BrokenOff(str(broken)) from broken
+        if not said:
+            raise
+        raise BrokenOff(str(error)) from error
+    if not said:
+        raise BrokenOff("an empty answer")
 
 
 def converse(question: str, history: History) -> SubDialog[History]:

@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from wechat import Bot, ImageMessage, Message, TextMessage, record, reply, testing, turn
+from wechat import Bot, Message, TextMessage, record, reply, testing, turn
 from wechat.attempt import Turn, Worker
 from wechat.testing import world
 from wechat.testing.world import Host, Push, Work

@@ -10,6 +10,7 @@ import inspect
 import itertools
 import math
 import time
+import typing
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 from talk import Chat
 from wechat import Bot, GaveUp, ImageMessage, step
-from wechat.dialog import Ask, Sentence
+from wechat.dialog import Ask, Call, Sentence
 from wechat.errors import ConfigurationError
 from wechat.meaning import tidy
 from wechat.medium import Medium
@@ -63,6 +64,7 @@ DRINK = ask.choice("喝什么？", ["苹果", "苹果汁", "要冰", "不要冰"
 MONTH = ask.choice("哪个月？", [f"{name}月" for name in "甲乙丙丁戊己庚辛壬癸子丑"])
 SERVICE = ask.choice("做什么？", {"查订单": "order", "找人工": None})
 SIZE = ask.choice("多大？", ["10m²", "20m²"])
+ROOM = ask.choice("哪种？", ["单人间", "电话咨询", "不要早餐", "“大床”"])
 MARKS = ask.choice("怎么了？", ["?", "!"])
 ONLY = ask.choice("哪个？", ["冰"])
 LEVEL = ask.choice("您是？", Level)
@@ -103,13 +105,15 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
         {
             3: words(
                 "3 ３ 3。 3！ 03 +3 𝟑 3\ufe0f\u20e3 \u202d3\u202c 三 叁 3个 3个吧 三个吧。 3件 3位 3人 "
-                "3份 3本 3张 3条 3次 3天 3个月 3公斤 三斤",
+                "3份 3本 3张 3条 3次 3天 3个月 3公斤 三斤 仨 我们仨 我们三个 我们有3个人 共3人 一共3个 要3个 我要3个 来三个 就3个 "
+                "只要3个吧 3个就行 三个就好了 3个谢谢 “3” 「3个」 3个啦 3哈 3场 三节 3kg 3cm 3平米 3米 3年级",
                 " 3 ",
                 "3 ~",
                 "3 个",
             ),
             0: words("0 零 〇 -0"),
-            2: words("两 两个 兩個 俩 两位的 两个小时"),
+            1: words("就我一个 我一个人"),
+            2: words("两 两个 兩個 俩 两位的 两个小时 我们俩 咱俩 来两个 两个就够了"),
             30: words("30了"),
             10: words("十 十个人"),
             12: words("十二 一十二 12月"),
@@ -127,41 +131,46 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             1010: words("一千零一十 一千零十"),
             1100: words("一千一百"),
             2024: words("两千零二十四 2024年"),
-            30_000: words("三万 3万 3萬", "3 万"),
-            30_005: words("三万零五"),
-            30_500: words("三万零五百"),
-            35_000: words("三万五千"),
+            30_000: words("三万 3万 3萬 3.0万", "3 万"),
+            30_005: words("三万零五 3万零5"),
+            30_500: words("三万零五百 3万零500"),
+            35_000: words("三万五千 3万5 3万5千 3万5000 3.5万 三万5"),
+            12_000: words("1万2 1万2千 1.2万 一万二"),
+            12_500: words("1万2千5 1万2500 1.25万"),
+            123_000: words("12万3 十二万三"),
+            250: words("2百5 2百50 2百5十 二百五"),
             100_000: words("十万"),
-            305_000: words("三十万五千"),
+            305_000: words("三十万五千 三十万五 30万5"),
             1_000_000: words("一百万"),
             20_000_000: words("两千万"),
             100_000_000: words("一亿"),
             100_000_005: words("一亿零五"),
             1_000_005_000: words("十亿零五千"),
             200_000_000: words("两亿 2亿"),
+            120_000_000: words("1亿2 1亿2千万 1亿2000万 1.2亿"),
             105_000_000: words("一亿零五百万"),
             150: words("一百五"),
-            3500: words("三千五"),
+            3500: words("三千五 3千5 3千5百"),
             25_000: words("两万五"),
             150_000_000: words("一亿五"),
             123: words("壹佰贰拾叁"),
-            3000: words("3,000 3，000 3千"),
+            3000: words("3,000 3，000 3千 3000米"),
             1_234_567: words("1,234,567"),
             500: words("5百"),
             10_000_000: words("1000万"),
             -1: words("-1 －1 −1"),
             -3: words("负三 负3"),
             -105: words("负一百零五"),
-            18: words("18岁"),
+            18: words("18岁 18周岁 我18 今年18 我今年18岁了"),
             5: words("5块 5块钱 5元"),
             8: words("8号"),
             REFUSED: words(
                 "12abc abc12 3.5 3.0 1e3 1E3 0x10 3_000 ² 3² ① 1① ½ ⅓ Ⅲ ㈢ 半 一半 一个半 半个 三四 "
                 "三四个 一二三 二〇二四 几个 十几个 一百多 两三个 零三 十两 十两万 两十 一百零零五 "
-                "一百零五十 一千五十 一千零零五 三万五百 三万零五千 五百万五 三十万五 百 千 万 亿 万亿 "
-                "三万万 三亿亿 十十 百十 一零 3万5 3万亿 3.5万 3千克 三千克 1,2 3,00 1,0000 ,000 3,,000 "
+                "一百零五十 一千五十 一千零零五 三万五百 三万零五千 五百万五 500万5 百 千 万 亿 万亿 "
+                "三万万 三亿亿 十十 百十 一零 3万零 3万05 3万50 3千50 3万零5百零 20十 100十 1,2万3 3万亿 0.00005万 1.5千 3千米 三千米 两对 3千克 三千克 1,2 3,00 1,0000 ,000 3,,000 "
                 "3-4 3~4 3/4 3：4 3个半 #3 第三 第三个 - -- 负 负负三 --3 -负三 + 三点五 三分之一 十分 "
-                "一点 一样 千万 万一 ٣ 个 位 个个 3k 3w ３．５ 3% None null nan NaN inf -inf Infinity "
+                "一点 一样 千万 万一 ٣ 个 位 个个 3k 3w 3w5 ３．５ 3% 3呢 3吗 3？个 不要3个 要不要3个 3个不够 3到5个 就行 一共 我们 “” None null nan NaN inf -inf Infinity "
                 "True 无 没有 😀 3😀 👍 \x00 3\x00 \x1b[3m \ud800 。 吧 的了 \u200b 请给我3个",
                 "",
                 " ",
@@ -188,22 +197,27 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             True: words(
                 "是 是的 对 对的 好 好的 好吧 好的吧 好呀 嗯 行 行吧 可以 可以的 没错 确认 確認 ok OK ＯＫ "
                 "Ok. ok的 okay y Y yes YES 1 １ ① 1. (1) 一 第一个 1、是 1.好 是。 是！ 是的是的 好的好的 "
-                "嗯嗯 没问题 要 对啊 \u200b是",
+                "嗯嗯 没问题 要 对啊 \u200b是 好滴 好哒 好啦 好嘞 好哈 好的呢 嗯呢 是呢 对对对 好好好 嗯嗯嗯 okok 有 有的 需要 "
+                "我要 我同意 我确认 就这样吧 那好吧 当然可以 “是” 「好的」 好的谢谢 好的，谢谢您 嗯，好的 嗯嗯好的 哦好 是的，没错 "
+                "对，是的。 好！好！ 👌 👌🏻 👍🏿👍🏿 ✅ [OK]",
                 " 是 ",
                 "1. 是",
             ),
             False: words(
                 "不 不是 不是的 不对 不要 不要了 不用 不用了 不行 否 没有 没有啊 没 算了 算了吧 n N no No. "
-                "2 ２ ② 2. 二 第二个 2、否 2.不要",
+                "2 ２ ② 2. 二 第二个 2、否 2.不要 不用啦 不用了谢谢 不了，谢谢 不不不 不用不用 没有没有 不需要 我不要 我没有 无 没呢 "
+                "别 哦不 嗯，不用了 “否” ❌",
                 "2. 否",
             ),
             REFUSED: words(
                 "好像不是 不是不行 是不是 不好说 是吗 好不好 行不行 可不可以 不是吗 是否 对不对 好像是 "
                 "也许 不一定 不知道 随便 3 0 12 11 21 ² ½ 1① 两个 最后一个 1、否 2、是 1.不要 2.好 None "
-                "null true false 是是非非 okey-dokey 😀 。 吧 的 了 \x00",
+                "null true false 是是非非 okey-dokey 😀 。 吧 的 了 \x00 是？ 可以? 好？ 嗯？ 对吗？ 好嘛 是嘛 我想想 想想 确认确认 "
+                "没有不对 好是好 要不要 我要不要 有没有 我好 我是不是 好，不用了 不，要 不确定 都行 哦 啊 谢谢 不客气 不好意思 等等 取消",
                 "",
                 " ",
                 "yes no",
+                "不 要",
                 "是\n否",
                 "1 2",
             ),
@@ -215,17 +229,18 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             "苹果": words(
                 "1 １ ① ⑴ ⒈ ㈠ 1. 1。 (1) （1） 1\ufe0f\u20e3 01 1号 一 一吧 第一 第1个 第一个 第一个吧 "
                 "第一项 选项1 选1 选第一个 我要第一个 1、苹果 1.苹果 １．苹果 1苹果 ①苹果 苹果 苹果。 "
-                "苹果吧 苹 选苹果 选择苹果 我选苹果 我要苹果 要苹果 想要苹果 我就要苹果吧",
+                "苹果吧 苹 选苹果 选择苹果 我选苹果 我要苹果 要苹果 想要苹果 我就要苹果吧 "
+                "就苹果 那就苹果吧 还是苹果吧 来苹果 只要苹果 回复1 来第一个 “苹果” 「1」 苹果就行 苹果就好了 苹果，谢谢 苹果啦",
                 "1. 苹果",
                 "1) 苹果",
                 " 苹果 ",
                 "选 苹果",
             ),
-            "香蕉": words("2 二 ② 第二个 最后一个 最后 倒数第一个 香蕉 香 2、香蕉 选香蕉"),
+            "香蕉": words("2 二 ② 第二个 最后一个 最后 倒数第一个 香蕉 香 2、香蕉 选香蕉 最后1个 最后一种"),
             REFUSED: words(
                 "苹果香蕉 苹果和香蕉 果 蕉 3 0 00 -1 三 零 第三个 第零个 1.5 1e0 12 11 21 1① ①① ² ½ 两 "
                 "两个 一个 1个 2个 第两个 半 都要 不要苹果 不选苹果 随便 1、香蕉 2.苹果 1香蕉 。 吧 选 "
-                "我要 1、2 None 😀 \x00 1\x00",
+                "要苹 就苹 来一个 就行 谢谢 苹果呢 苹果吗 要不要苹果 来不来苹果 还是 那就 我要 1、2 None 😀 \x00 1\x00",
                 "",
                 " ",
                 "1 2",
@@ -277,6 +292,16 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             REFUSED: words("13 ⑬ 1月 月 ①① 1① ①1 1² ¹¹"),
         },
     ),
+    "what is left of a word": (
+        ROOM,
+        {
+            "单人间": words("单 单人 单人间 就单人间 要单人间 我要单人 那就单人间吧"),
+            "电话咨询": words("来电话 电 电话"),
+            "不要早餐": words("不要 不要早餐 就不要早餐"),
+            "“大床”": words("“大床” “大床”吧"),
+            REFUSED: words("买单 订单 来电 就电 要不要早餐 要不要"),
+        },
+    ),
     "nothing but marks": (
         MARKS,
         {
@@ -312,12 +337,14 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
         MONEY,
         {
             yuan("12.5"): words(
-                "12.5 12.50元 ￥12.5 ¥12.5 １２．５ 12.5。 12.5元吧 十二块五 十二块五毛 十二元五角 十二点五 12块5 12元5角 12.5块 12.5块钱",
+                "12.5 12.50元 ￥12.5 ¥12.5 １２．５ 12.5。 12.5元吧 十二块五 十二块五毛 十二元五角 十二点五 12块5 12元5角 12.5块 12.5块钱 十二块半 12块半 12。5 "
+                "一共12.5 我要12.5元 12块5毛吧 十二块零五毛",
                 "¥ 12.5",
                 "12.5 元",
             ),
             yuan("1200"): words(
-                "¥1,200 1200 1200元 1,200.00 一千二 一千二百 一千二百元 1200元整 rmb1200 1200rmb 人民币1200元 0.12万 12百"
+                "¥1,200 1200 1200元 1,200.00 一千二 一千二百 一千二百元 1200元整 rmb1200 1200rmb 人民币1200元 0.12万 12百 1千2 1千2百 1.2k 一千二百整 1200整 人民币壹仟贰佰元整 壹仟贰佰圆正 "
+                "1200块整 1200元人民币 ¥1200元"
             ),
             yuan("12"): words("￥12 十二块 十二块钱 12元 12.00 12.0"),
             yuan("0.5"): words("0.5 五毛 5毛 五角 0.50元 五毛钱"),
@@ -326,13 +353,22 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             yuan("1.05"): words("一块零五分 1.05元 一元零五分"),
             yuan("3.50"): words("3元50 3块50"),
             yuan("3.25"): words("3块2毛5 三块二毛五 三块两毛五分"),
-            yuan("12000"): words("1.2万 一万二 12,000 12000块 一点二万"),
+            yuan("12000"): words(
+                "1.2万 一万二 12,000 12000块 一点二万 1万2 1万2千 1万2千元 1.2w 1.2W 12k 12K 1w2 1w2千"
+            ),
+            yuan("20000"): words("2w 2W 2w元 2万 两万", "2 万"),
+            yuan("3500"): words("3千5 3k5 3.5k 三千五 3千5百块"),
+            yuan("105000"): words("10万5 十万五 10w5"),
+            yuan("2.5"): words("两块半 2块半 2块5毛 2.5块"),
+            yuan("5"): words("5块 5快 五快钱 5塊 5块整"),
+            yuan("50"): words("五十 来50 要50 50就行 50谢谢"),
             yuan("12345.6"): words("1.23456万"),
             yuan("30000"): words("三万 3万 3万元"),
             yuan("2"): words("两块 2 二 两元 俩块"),
             yuan("0"): words("0 零 0.00 零元 -0"),
             REFUSED: words(
-                "$100 ＄5 12.345 十几 NaN nan inf -3 -0.01 负三 1e3 .5 12,5 1,20 1.2.3 半 一块半 几块 十几块 块五 元 ¥ ¥¥5 5元5元 "
+                "$100 ＄5 12.345 十几 NaN nan inf -3 -0.01 负三 1e3 .5 12,5 1,20 1.2.3 半 几块 十几块 块五 元 ¥ ¥¥5 rmb 整 元整 w k 2ww 2kk 1kw 3kg 5m 2w多 半块 三毛半 两块半五 两块半毛 三万零元 3万零 3万05 5正 三百正 "
+                "一块零五 三十块零五 3块5三毛 5元5元 "
                 "1.0000001万 ² 5² ① 12abc $ 三四块 三块五毛六七 五毛五毛 三块五分六 一百块零 多少 免费 0x10 ٣ None 😀 。",
                 "",
                 " ",
@@ -358,20 +394,32 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
         DAY,
         {
             day("2026-11-27"): words(
-                "今天 今日 今天吧 周五 星期五 礼拜五 这周五 本周五 今天(周五) 27号 11月27日 十一月二十七号 11-27 11/27 2026-11-27 20261127 today"
+                "今天 今日 今天吧 周五 星期五 礼拜五 这周五 本周五 今天(周五) 27号 11月27日 十一月二十七号 11-27 11/27 2026-11-27 20261127 today 今儿个 今晚 今天下午 周五(27号) 周五（11月27日） 今天27号 "
+                "26年11月27日 二六年十一月二十七日 就今天 今天谢谢",
+                "周五 27号",
             ),
             day("2026-11-28"): words(
-                "明天 明日 明天的 周六 星期六 28号 28日 二十八号 11月28 tomorrow 明天周六 1天后 一天以后"
+                "明天 明日 明天的 周六 星期六 28号 28日 二十八号 11月28 tomorrow 明天周六 1天后 一天以后 明天28号 明天（28号） 28号，周六 周六（28号） 明早 明晚 明天上午 "
+                "明天的晚上 周六下午 那就明天吧 要明天 订明天的 明天就行 明天啦 11.28号 “明天”",
+                "周六 11月28日",
             ),
             day("2026-11-29"): words("后天 星期天 礼拜天 周日 星期日 这个周日 两天后 2天之后"),
-            day("2026-11-30"): words("大后天 周一 30号 三十号 三天后"),
+            day("2026-11-30"): words(
+                "大后天 周一 30号 三十号 三天后 下周一 下周一30号 下周一（11月30日） 11月30日下周一 这个月30号"
+            ),
             day("2026-11-26"): words("昨天 昨日 yesterday"),
             day("2026-11-25"): words("前天 这周三 本周三"),
             day("2026-11-24"): words("大前天 这周二"),
             day("2026-12-04"): words("下周五 下星期五 下个星期五 下礼拜五 一周后 七天后 12月4日 12.4 4号 下个月4号"),
             day("2026-12-11"): words("下下周五 两周后 两个星期后"),
             day("2026-11-20"): words("上周五 上个星期五 2026年11月20日 本月20号"),
-            day("2026-12-08"): words("8号 8日 八号 12月8日 12-8 下月8号 下个月八号 １２月８日"),
+            day("2026-12-08"): words("8号 8日 八号 12月8日 12-8 下月8号 下个月八号 １２月８日 12.8号 12/8日"),
+            day("2027-01-08"): words("下下个月8号 元月8日 元月八号 1.8"),
+            day("2027-03-20"): words(
+                "3.20 3.20号 3月20日（周六） 周六(3月20日) 周六3月20日 27年3月20日 2027年三月二十日 二○二七年三月二十日 二0二七年3月20日"
+            ),
+            day("2027-01-01"): words("元月1日 1.1"),
+            day("1985-03-08"): words("85年3月8日 八五年三月八日 1985年三月八号", "85年 3月 8日"),
             day("2026-12-31"): words("31号 三十一号 12/31"),
             day("2026-12-27"): words("一个月后 1个月以后"),
             day("2027-03-08"): words(
@@ -383,6 +431,8 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             day("2028-02-29"): words("2月29日 二月二十九号 2028-2-29"),
             REFUSED: words(
                 "2月30日 周八 星期八 周0 0号 32号 13月1日 0月5日 2026-2-29 2026-13-1 20261301 20260230 26-3-8 3-8-2026 3月 "
+                "40年3月8日 四〇年三月八日 126年3月8日 周五(3月20日) 3月20日（周五） 周五3月20日 周六27号 27号（周六） 明天27号 下周一11月23日 "
+                "28号29号 周六日 来周五 来年3月8日 大年初一 除夕 正月初一 腊月三十 农历3月8日 明天凌晨 明天下午3点 下午 明天吗 明天呢 不是明天 三天内 "
                 "三月 2026 2026年 2026年3月 15 十五 3 春节 国庆 下周 周末 月底 明天后天 明天周五 3月8日周日 周五周六 3.5.7 "
                 "后后天 零天 几天后 天 号 日 12345678901 99999999 -3-8 3--8 ② ٣号 None 😀 。 吧 随便 什么时候",
                 "",
@@ -430,9 +480,9 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
     "a birthday": (
         BORN,
         {
-            day("1990-03-08"): words("1990-3-8 19900308 1990年3月8日 一九九〇年三月八日"),
-            day("2026-03-08"): words("今年3月8日"),
-            REFUSED: words("3月8日 明天 1899-12-31 2026-11-28"),
+            day("1990-03-08"): words("1990-3-8 19900308 1990年3月8日 一九九〇年三月八日 90年3月8日 九〇年三月八日"),
+            day("2026-03-08"): words("今年3月8日 26年3月8日"),
+            REFUSED: words("32年3月8日 3月8日 明天 1899-12-31 2026-11-28"),
         },
     ),
     "time": (
@@ -444,19 +494,24 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
                 "3:30 PM",
             ),
             at("03:30"): words("03:30 0330 凌晨3点半 凌晨三点三十分"),
-            at("15:15"): words("下午三点一刻 15点一刻 15:15"),
-            at("15:45"): words("下午三点三刻 15点45"),
-            at("15:05"): words("15点05 15点零五 十五点零五分 15:05"),
+            at("15:15"): words("下午三点一刻 15点一刻 15:15 下午三点一刻钟 15点过一刻"),
+            at("15:45"): words("下午三点三刻 15点45 下午差一刻四点 下午四点差一刻 差一刻16点 16点差15分"),
+            at("15:05"): words("15点05 15点零五 十五点零五分 15:05 15点过五分", "15 点 05", "下午 3 点 5 分"),
+            at("14:55"): words("差五分十五点 15点差5分 下午差五分钟三点"),
             at("00:30"): words("12:30am 0:30 00:30 凌晨12点半"),
-            at("02:00"): words("2am 2:00am 凌晨两点"),
+            at("02:00"): words("2am 2:00am 凌晨两点 夜里两点 半夜2点 深夜两点"),
             at("09:00"): words("9:00 09:00 早上9点 上午九点 上午9点整 早上九点钟 9am 0900 AM9:00"),
-            at("20:00"): words("20:00 晚上8点 晚上八点 今晚八点 20点 8pm 晚上20点"),
+            at("20:00"): words(
+                "20:00 晚上8点 晚上八点 今晚八点 20点 8pm 晚上20点 20:00:00 20点正 20点整 晚上8点正 夜晚8点 那就晚上8点吧 订晚上八点 “20:00”"
+            ),
+            at("22:00"): words("晚上10点 夜里十点 深夜10点 22:00"),
             at("12:00"): words("中午 正午 中午12点 12点 十二点 12:00 中午十二点整 12pm"),
             at("13:00"): words("中午一点 下午1点 13点 13:00"),
-            at("00:00"): words("0点 零点 00:00 午夜 凌晨12点 0:00"),
+            at("00:00"): words("0点 零点 零点正 00:00 凌晨12点 0:00 12am"),
             at("23:59"): words("23:59 晚上11点59分"),
             REFUSED: words(
-                "3:30 1:00 十二点五 三点 3点半 8点 九点整 11点 24:00 24点 25:00 12:60 3点60分 晚上12点 晚上1点 凌晨8点 早上3点 上午3点 下午9点 中午9点 半 下午 晚上 早上 点 "
+                "3:30 1:00 十二点五 三点 3点半 8点 九点整 11点 24:00 24点 25:00 12:60 3点60分 晚上12点 半夜12点 夜里12点 午夜 上午12点 上午12:30 夜里5点半半 夜里6点 夜里8点 半夜 8点正 8点整 八点一刻 "
+                "差一刻九点 九点差一刻 差一刻 差九点 差一刻九点半 差一刻0点 差0分九点 15点差 15点过 明早8点 明天下午3点 晚上1点 凌晨8点 早上3点 上午3点 下午9点 中午9点 半 下午 晚上 早上 点 "
                 "15 3 12345 2460 15:3 15:30:45 15.30 3点半一刻 下午3点pm 现在 随时 半小时后 ② 15:30-16:00 None 😀 。",
                 "",
                 " ",
@@ -467,7 +522,9 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
     "a time of the opening hours": (
         OPEN,
         {
-            at("15:00"): words("三点 3点 15点 下午三点 3:00 15:00"),
+            at("15:00"): words("三点 3点 15点 下午三点 3:00 15:00 三点正 3点整 那就三点吧"),
+            at("14:45"): words("差一刻三点 三点差一刻"),
+            at("15:15"): words("三点一刻"),
             at("09:00"): words("九点 9点整 9:00"),
             at("18:00"): words("18:00 六点 下午6点"),
             at("12:00"): words("中午 12点"),
@@ -478,14 +535,15 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
         PHONE,
         {
             "13800138000": words(
-                "13800138000 138-0013-8000 +8613800138000 +86-13800138000 8613800138000 008613800138000 (+86)13800138000 (86)13800138000 138·0013·8000 138–0013–8000 手机：13800138000 手机号13800138000 １３８００１３８０００ 13800138000。 13800138000吧 138.0013.8000",
+                "13800138000 138-0013-8000 +8613800138000 +86-13800138000 8613800138000 008613800138000 (+86)13800138000 (86)13800138000 138·0013·8000 138–0013–8000 手机：13800138000 手机号13800138000 １３８００１３８０００ 13800138000。 13800138000吧 138.0013.8000 手机号码：13800138000 我的手机号是13800138000 我电话13800138000 联系电话：138-0013-8000 Tel:13800138000 "
+                "号码13800138000 13800138000微信同号 13800138000（微信同号） 13800138000谢谢",
                 "138 0013 8000",
                 "+86 138 0013 8000",
                 " 13800138000 ",
                 "(+86) 138 0013 8000",
             ),
             REFUSED: words(
-                "138001380001 1380013800 110 12800138000 12345678901 23800138000 010-12345678 +1-2025550123 +8513800138000 13800138abc ١٣٨٠٠١٣٨٠٠٠ 一三八 13800138000,13900139000 1-415-555-2671 1³800138000 138--0013x8000 None 😀",
+                "138001380001 1380013800 110 12800138000 12345678901 23800138000 010-12345678 +1-2025550123 +8513800138000 13800138abc ١٣٨٠٠١٣٨٠٠٠ 一三八 13800138000,13900139000 1-415-555-2671 1³800138000 138--0013x8000 None 😀 张三13800138000 微信13800138000 不是13800138000 我的手机号",
                 "",
                 " ",
                 "13800138000 13900139000",
@@ -496,15 +554,20 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
         SEVERAL,
         {
             ("苹果", "梨"): words(
-                "1,3 1，3 1、3 3,1 1和3 苹果和梨 苹果、梨 苹果,梨 苹果还有梨 第一个和第三个 1和梨 ①、③ 选1和3 苹果以及梨 苹果+梨 1/3 最后一个和第一个 苹果，梨。",
+                "1,3 1，3 1、3 3,1 1和3 苹果和梨 苹果、梨 苹果,梨 苹果还有梨 第一个和第三个 1和梨 ①、③ 选1和3 苹果以及梨 苹果+梨 1/3 最后一个和第一个 苹果，梨。 "
+                "1.3 1。3 选1,3 我要1、3 就1和3 1,3吧 只要苹果、梨 1和3都要 苹果、梨都要吧",
                 "1 3",
                 "苹果 梨",
                 " 1, 3 ",
             ),
-            ("苹果", "香蕉", "梨"): words("全部 都要 所有 全选 1,2,3 1、2、3。 苹果和香蕉和梨 都要吧"),
-            ("梨",): words("3 梨 第三个 最后一个 梨吧 3,3 选梨"),
+            ("苹果", "香蕉", "梨"): words("全部 都要 所有 全选 1,2,3 1、2、3。 苹果和香蕉和梨 都要吧 1.2.3 全部都要"),
+            ("梨",): words("3 梨 第三个 最后一个 梨吧 3,3 选梨 就要梨 只要3"),
             REFUSED: words(
-                "13 123 1,4 4 0 苹果香蕉 苹果葡萄 和 、 , 没有 不要 1-3 苹果和 和苹果 半 ² 1² None 😀", "", " ", "1 4"
+                "13 123 1,4 4 0 苹果香蕉 苹果葡萄 和 、 , 没有 不要 1-3 1.4 1.5.3 苹果和 和苹果 半 ² 1² 2苹果 苹果2 苹果,2 不要1和3 除了1都要 "
+                "除了1和3都要 苹果都不要 苹果都要 苹果都要不要 要不要1和3 1和3不都要 None 😀",
+                "",
+                " ",
+                "1 4",
             ),
         },
     ),
@@ -533,10 +596,43 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
     ),
 }
 
+#: as older code writes them (and ruff would not)
+OPTIONAL, LIST = vars(typing)["Optional"], vars(typing)["List"]
+#: of a field that may be left out: what is meant, and the texts that mean it
+MAY_BE_LEFT_OUT: list[tuple[Any, dict[str, Any], dict[Any, list[str]]]] = [
+    (str | None, {}, {None: words("跳过 跳过吧 不填 没有 没有了 没 无 无。 skip “跳过”"), "没有意见": ["没有意见"]}),
+    (OPTIONAL[str], {"prompt": "parsed", "read": str.upper}, {None: ["跳过", "无"], "AB": ["ab"]}),
+    (int | None, {"low": 1}, {None: ["跳过", "无"], 3: ["3", "三个"], REFUSED: ["0", "不知道", "跳"]}),
+    (OPTIONAL[int], {}, {None: ["没有"], 3: ["3"]}),
+    (bool | None, {}, {None: ["跳过", "不填"], False: ["没有", "无", "不"], True: ["有"]}),
+    (Decimal | None, {}, {None: ["跳过"], yuan("5"): ["5块"]}),
+    (dt.date | None, {}, {None: ["跳过"], day("2026-11-28"): ["明天"]}),
+    (dt.time | None, {}, {None: ["无"], at("15:30"): ["15:30"]}),
+    (Level | None, {}, {None: ["不填"], Level.新手: ["1"]}),
+    (OPTIONAL[Literal["无糖", "跳过"]], {}, {None: ["没有", "不填"], "无糖": ["无", "无糖"], "跳过": ["跳过"]}),
+    (OPTIONAL[LIST[str]], {"options": ["糖", "奶"]}, {None: ["没有", "跳过"], ("糖",): ["1"]}),
+    (list[str] | None, {"options": ["糖", "奶"], "least": 0}, {None: ["跳过"], (): ["没有", "无"]}),
+]
+
 #: too much to be anything, and longer than `int` takes
 ENDLESS = [
     *("9" * 31, "9" * 10_000, "1" + ",000" * 2_000, "负" * 10_000 + "三", "一" * 10_000, "九" * 5_000),
-    *("周四" * 1024, "明天" + "周四" * 1000),
+    *(
+        "周四" * 1024,
+        "明天" + "周四" * 1000,
+        "差一分" * 600 + "九点",
+        "九点" + "差一分" * 600,
+        "“" * 500 + "是" + "”" * 500,
+    ),
+    *(
+        "是，" * 1_000 + "否",
+        "1和" * 1_000 + "x",
+        "1." * 1_000 + "x",
+        "“1”，" * 500 + "x",
+        "谢谢" * 1_000,
+        "就行" * 1_000,
+        "我就要" * 600,
+    ),
     *("是" * 10_000, "吧" * 10_000, "苹果" * 5_000, "选" * 10_000, "①" * 10_000, "👍" * 10_000),
 ]
 
@@ -551,6 +647,24 @@ ROWS += [(name, prompt, text, REFUSED) for name, (prompt, _) in MEANINGS.items()
 
 def test_the_table_says_one_thing_of_each_text() -> None:
     assert len({(name, text) for name, _, text, _ in ROWS}) == len(ROWS) >= 500
+
+
+@pytest.mark.parametrize(
+    ("hint", "metadata", "text", "value"),
+    [
+        (hint, metadata, text, value)
+        for hint, metadata, table in MAY_BE_LEFT_OUT
+        for value in table
+        for text in table[value]
+    ],
+)
+def test_a_field_that_may_be_left_out_is_left_out_with_a_word(
+    hint: Any, metadata: dict[str, Any], text: str, value: Any
+) -> None:
+    form = ask.form(form_of(hint, **metadata))
+    assert isinstance(form, Call)
+    found = meant(next(form.part()), text)  # type: ignore[operator, arg-type]
+    assert (tuple(found) if isinstance(found, list) else found) == value
 
 
 @pytest.mark.parametrize(
@@ -616,15 +730,20 @@ ODD = st.text(
     )
 )
 ANY = st.text() | ODD | st.text(st.characters(codec=None))
+SPOKEN = st.text(
+    st.sampled_from(
+        "13零一两三十百千万.:,，()“”？我们要来就那还是行好谢一共有今明天周六上下午晚早年月号日元整角块毛分半w差点刻正时不没嗯都和"
+    )
+)
 PROMPTS = [prompt for prompt, _ in MEANINGS.values()]
 
 
-@given(st.sampled_from(PROMPTS), ANY)
+@given(st.sampled_from(PROMPTS), ANY | SPOKEN)
 def test_any_text_gives_a_value_or_a_value_error_and_the_same_again(prompt: Any, text: str) -> None:
     assert meant(prompt, text) == meant(prompt, text)
 
 
-@given(ANY)
+@given(ANY | SPOKEN)
 def test_what_is_understood_lies_where_it_was_asked_for(text: str) -> None:
     assert meant(AGE, text) in {REFUSED, *range(1, 150)}
     assert meant(CONFIRM, text) in {REFUSED, True, False}
@@ -1067,6 +1186,27 @@ def test_the_questions_of_a_form_that_changed_places_are_noticed() -> None:
     assert chat.say("广州").startswith(CHINESE.diverged)
 
 
+def test_a_form_asks_for_what_its_init_takes_and_may_get_none() -> None:
+    @dataclasses.dataclass(kw_only=True)
+    class Order:
+        town: str = "广州"
+        note: str | None
+        sizes: list[str] = dataclasses.field(metadata={"options": ["大", "小"]})
+        number: int = dataclasses.field(init=False, default=7)
+
+    def meet(message: Any) -> Any:
+        order = yield ask.form(Order)
+        return f"{order.town} {order.note} {order.sizes} {order.number}"
+
+    chat = talking(meet)
+    assert [chat.say(text) for text in ("go", "北京", "不填")] == [
+        "town",
+        "note\n（不填就回复“跳过”）",
+        "sizes\n1. 大\n2. 小",
+    ]
+    assert chat.say("2") == "北京 None ['小'] 7"
+
+
 def test_a_form_that_is_kept_asks_anew_each_time() -> None:
     form = ask.form(dataclasses.make_dataclass("Person", [("name", str)]))
 
@@ -1105,8 +1245,16 @@ def form_of(hint: Any, **metadata: Any) -> Any:
         (form_of(bytes), "the field odd of Odd: a form can ask for str"),
         (form_of(str, lowest=1), "nobody knows 'lowest', only ask, prompt, longest"),
         (form_of(str, prompt="telephone"), "there is no prompt 'telephone', only text"),
-        (form_of(int, low=9, high=1), "the lowest goes first"),
-        (form_of(list[str]), "a list of words"),
+        (form_of(int, low=9, high=1), "the field odd of Odd: .*the lowest goes first"),
+        (form_of(list[str]), "the field odd of Odd: .*a list of words"),
+        (form_of(Literal[1, 2]), "the field odd of Odd: .*words"),
+        (form_of(Literal["a", None]), "the field odd of Odd: .*words"),
+        (form_of(Table), "the field odd of Odd: a form can ask for str"),
+        (form_of(Table | None), "the field odd of Odd: a form can ask for str"),
+        (form_of(int | str), "the field odd of Odd: a form can ask for str"),
+        (form_of(int | str | None), "the field odd of Odd: a form can ask for str"),
+        (form_of(ImageMessage | None), "the field odd of Odd: .*never None"),
+        (form_of(list[int], options=["1"]), "the field odd of Odd: a form can ask for str"),
     ],
 )
 def test_a_form_that_cannot_be_asked_for_is_refused_at_once(into: Any, right: str) -> None:

@@ -182,14 +182,25 @@ def test_every_command_gives_the_same_yielded_and_awaited() -> None:
         chat = Chat(bot)
         talk(chat, "开始", "一", "二")
         chat.image("https://x/1.jpg")
-        return talk(chat, "三", "四", "五", "6", "红", "大杯", "贵", "是", "ff 00", "7")[-1]
+        talk(chat, "三", "四", "五", "6", "红", "大杯", "贵", "9块9", "糖、奶", "2030-5-1", "15:30", "138 0000 0042")
+        chat.image("https://x/2.jpg")
+        chat.location(23, 113, "沙面")
+        return talk(chat, "奶茶", "18", "是", "ff 00", "7")[-1]
 
     seen = told(names.yielded)
     assert seen == told(names.awaited)
     typed = ["开始", "一", "二", "https://x/1.jpg", "三", "四", "五"]
-    chosen = [6, "红", names.Cup.大杯, decimal.Decimal(9), True, b"\xff\x00"]
+    chosen = [6, "红", names.Cup.大杯, decimal.Decimal(9), decimal.Decimal("9.9"), ["糖", "奶"], dt.date(2030, 5, 1)]
+    sent = [dt.time(15, 30), "13800000042", "https://x/2.jpg", "沙面", names.Drink("奶茶", decimal.Decimal(18)), True]
     done = [names.Drink("五", decimal.Decimal(6)), [dt.date(2024, 2, 29)], names.Cup.大杯, "啦啦", "从前"]
-    assert seen == repr([*typed, *chosen, *done, 0, None, 7, dt.date(2024, 1, 2)])
+    assert seen == repr([*typed, *chosen, *sent, b"\xff\x00", *done, 0, None, None, 7, dt.date(2024, 1, 2)])
+
+
+@pytest.mark.parametrize(("dialog", "asks"), [(names.yielded, "yield from"), (names.awaited, "await")])
+def test_type_checkers_are_asked_what_every_prompt_gives(dialog: Any, asks: str) -> None:
+    asserted = re.findall(rf"(\w+) = {asks} ask\.(\w+)\(.*\n +assert_type\(\1, ", inspect.getsource(dialog))
+    prompts = {name for name, _ in inspect.getmembers(wechat.ask, inspect.ismethod) if name[0] != "_"}
+    assert {name for _, name in asserted} == prompts
 
 
 def test_a_decorator_gives_the_function_back_however_it_was_written() -> None:

@@ -267,6 +267,11 @@ class Bot(Router):
         dialogs = ", ".join(self.scripts) or "no dialogs yet"
         return f"<Bot {self.settings.account or 'of any account'}: {dialogs}>"
 
+    @property
+    def store(self) -> Store:
+        """Where conversations are kept."""
+        return self._runtime.store
+
     def _add(self, route: Route) -> None:
         super()._add(route)
         if route.mode == "dialog":

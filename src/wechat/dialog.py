@@ -129,6 +129,8 @@ class Ask(Command[T_co]):
     #: the labels of what can be chosen, and whether each is a link to tap
     options: tuple[str | Sentence, ...] = ()
     taps: bool = True
+    #: whether the user is told that it need not be answered
+    optional: bool = False
     #: the prompt's name, for errors
     name: str = "ask"
 
@@ -237,7 +239,7 @@ def call(part: Generator[Any, Any, T] | Coroutine[Any, Any, T]) -> Command[T]:
 
 
 @overload
-def recall(key: str, /) -> Command[Any]: ...
+def recall(key: str, default: None = None, /) -> Command[Any]: ...
 @overload
 def recall(key: str, default: T, /) -> Command[T]: ...
 def recall(key: str, default: Any = None, /) -> Command[Any]:

@@ -2,8 +2,8 @@
 
 They are pure, because a replay reads again what was answered.
 
-Rule 1: a text is made plain first (width, spaces, closing punctuation, closing particles); then it is compared *exactly*.
-        「好像不是」 is neither yes nor no. Only the label of a choice may be shortened.
+Rule 1: a text is made plain first (width, spaces, quotes, closing punctuation and particles, 「我要」, 「就行」); then it is
+        compared *exactly*. 「好像不是」 is neither yes nor no. Only the label of a choice may be shortened.
 Rule 2: what could mean two things means nothing: it is asked again.
 Rule 3: whatever is typed, a reader ends soon, and raises nothing but ValueError.
 """
@@ -14,14 +14,20 @@ import decimal
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from .errors import ConfigurationError
+
+T = TypeVar("T")
 
 # ---- what a text is -------------------------------------------------------------------------------------------------
 
 #: may close an answer and means nothing
 _CLOSING = ".,!?;:~。，！？；：、…～" + "".join(filter(str.isspace, map(chr, range(0x3001))))
-_PARTICLES = frozenset("吧呀啊哦的了")
+#: the same, at the end of a text. Not 呢, 吗, 嘛: they ask
+_CLOSING_WORD = re.compile("(?:谢谢[您你]?|[吧呀啊哦的了啦哈哒滴喔噢哟咯喽呗嘞咧勒])\\Z")
+#: around an answer that is given as the question wrote it: 请回复“是”
+_QUOTES = {"“": "”", "‘": "’", "「": "」", "『": "』", '"': '"', "'": "'"}
 #: in a text that was pasted, and to be seen by nobody: marks of width zero, of direction, of how an emoji is drawn (1️⃣)
 _UNSEEN = dict.fromkeys(map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff\ufe0f\u20e3"))
 #: characters; more than fits one message of WeChat means nothing to a prompt (rule 3)
@@ -35,33 +41,64 @@ def tidy(text: str) -> str:
 
 
 def spoken(text: str) -> Iterator[str]:
-    """The tidy text, then without one, two, three closing particles: 好的吧, 好的, 好. None of them is empty."""
+    """The tidy text, then without one, two … four words that may close it: 好的吧谢谢, 好的吧, 好的, 好. None is empty."""
     plain = tidy(text) if len(text) <= _TOO_LONG else ""
-    for _ in range(4):
+    for _ in range(5):
         if plain:
             yield plain
-        plain = plain[:-1].rstrip(_CLOSING) if plain[-1:] in _PARTICLES else ""
+        plain = _shorter(plain)
+
+
+def _shorter(plain: str) -> str:
+    """Without the quotes around it, else without the word that closes it; empty where there is neither."""
+    if len(plain) > 2 and _QUOTES.get(plain[0]) == plain[-1]:
+        return tidy(plain[1:-1])
+    shorter = _CLOSING_WORD.sub("", plain)
+    return "" if shorter == plain else shorter.rstrip(_CLOSING)
+
+
+#: may stand before an answer: 我要…, 那就…, 来…; but 要不要…, 买不买… ask
+_BEFORE = re.compile(
+    r"\A我?(?:(?:那?就|还是)?(?:想选|要选|选择?|回复|(?:想要|只要|要|来(?![年月周日])|买|订)(?!\s*不))|那?就|还是)\s*(?=\S)"
+)
+#: and behind it
+_BEHIND = re.compile(r"(?<=\S)\s*就(?:行|好|够|可以)\Z")
+
+
+def answers(text: str) -> list[str]:
+    """The forms of a text, then the same without 「就行」 behind them, then without 「我要」 before them."""
+    forms = list(spoken(text))
+    forms += [plain[: match.start()] for plain in forms if (match := _BEHIND.search(plain))]
+    return forms + [_BEFORE.sub("", plain) for plain in forms if _BEFORE.match(plain)]
 
 
 # ---- numbers --------------------------------------------------------------------------------------------------------
 
 #: 财务大写, traditional characters and the round zero as the numerals that are read here
 _PLAIN_NUMERALS = str.maketrans(
-    "〇壹贰叁肆伍陆柒捌玖拾佰仟萬億貳參叄陸兩俩負", "零一二三四五六七八九十百千万亿二三三六两两负"
+    "〇○壹贰叁肆伍陆柒捌玖拾佰仟萬億貳參叄陸兩俩仨負", "零零一二三四五六七八九十百千万亿二三三六两两三负"
 )
 _DIGITS = {numeral: str(value) for value, numeral in enumerate("零一二三四五六七八九")}
 _NUMERALS = {digit: numeral for numeral, digit in _DIGITS.items()}
 _ONE_TO_NINE = "[一二三四五六七八九]"
 _UNITS = {"": 1, "十": 10, "百": 10**2, "千": 10**3, "万": 10**4, "亿": 10**8}
-#: what is counted, behind a number. Not 克, 分, 点, 样: 三千克 is 3 or 3000, and 十分, 一点, 一样 are no numbers
+#: what is counted, behind a number. Not 克, 分, 点, 样, 对: 三千克 is 3 or 3000 (and so is 三千米), 十分, 一点, 一样 are no
+#: numbers, and 两对 are four
 _MEASURES = (
     *("个人", "个月", "个星期", "个小时", "小时", "分钟", "星期", "公斤", "公里", "厘米", "块钱", "人份", "月份"),
-    *"个只件位人份本张条次岁块元年月天号斤杯盒瓶台套双名间晚周遍层楼排箱包袋支辆颗朵碗根家棵桶页期桌寸米秒日",
-    *"個隻張條歲塊雙間",
+    *("周岁", "年级", "平米", "平方米", "kg", "cm", "(?<!千)米"),
+    *"个只件位人份本张条次岁块元年月天号斤杯盒瓶台套双名间晚周遍层楼排箱包袋支辆颗朵碗根家棵桶页期桌寸秒日",
+    *"场节课句头匹把副幅笔门回趟顿夜個隻張條歲塊雙間",
 )
 #: 3 and the like, as NFKC leaves it, perhaps with a unit behind; at most 30 digits (rule 3: `int` refuses or crawls above)
 _ARABIC = re.compile(r"([0-9]{1,3}(?:,[0-9]{3}){1,9}|[0-9]{1,30})\s*([百千万亿]?)")
+#: 3.5万
+_TENTHS = re.compile(r"([0-9]{1,9})\.([0-9]{1,8})\s*([万亿])")
+#: the digits in 1万2千, where a numeral may stand
+_DIGITS_BETWEEN = re.compile(r"[1-9](?=[十百千])|[1-9][0-9]{0,3}(?=[万亿]|\Z)")
 _SIGN = re.compile(r"([-−负])|\+?")
+#: may stand before a number: 我们三个, 一共3个, 我今年18
+_IN_ALL = re.compile(r"\A(?:就?[我咱]们?)?(?:今年|一共|总共|共计?|合计)?有?\s*(?=[0-9一二三四五六七八九十两])")
 _MEASURE = re.compile(rf"\s*(?:{'|'.join(_MEASURES)})\Z")
 
 # 一百零五: the four places of 亿, of 万 and of what is below. It lets too much through, which `_numeral` spells to see
@@ -71,20 +108,21 @@ _NUMERAL = re.compile(f"(?:{_PLACES}亿)?零?(?:{_PLACES}万)?零?{_PLACES}")
 _SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = (
     (re.compile(r"(?<!十)两(?=[百千万亿])|\A两\Z"), "二"),
     (re.compile(f"(?<!{_ONE_TO_NINE})十"), "一十"),
-    # 一百五 is 一百五十, 三万五 is 三万五千 (and not 30005, which has a zero); 五百万五 is anybody's guess
+    # 一百五 is 一百五十, 三万五 and 十万五 are 五千 more (and not 5, which has a zero); 五百万五 is anybody's guess
     (
-        re.compile(f"(?<={_ONE_TO_NINE})([百千万亿])({_ONE_TO_NINE})\\Z"),
+        re.compile(f"((?<={_ONE_TO_NINE})[百千万亿]|(?<=十)万)({_ONE_TO_NINE})\\Z"),
         lambda match: match[1] + match[2] + {"百": "十", "千": "百", "万": "千", "亿": "千万"}[match[1]],
     ),
 )
 
 
 def integer(text: str) -> int:
-    """A whole number as people type it: 3, ３, 3,000, 3万, 三, 两个, 一百零五, 负三. Raises ValueError."""
+    """A whole number as people type it: 3, ３, 3,000, 3万, 1万2, 三, 两个, 一百零五, 负三. Raises ValueError."""
     if any(unicodedata.category(character) == "No" for character in text):  # NFKC would make 2 of ², and 11 of 1①
         raise ValueError("² and ① are no whole numbers")
-    for plain in spoken(text):
-        for counted in (plain, _MEASURE.sub("", plain)):
+    for plain in answers(text):
+        number = _IN_ALL.sub("", plain.translate(_PLAIN_NUMERALS))
+        for counted in (number, _MEASURE.sub("", number)):
             value = _signed(counted)
             if value is not None:
                 return value
@@ -92,11 +130,19 @@ def integer(text: str) -> int:
 
 
 def _signed(plain: str) -> int | None:
-    plain = plain.translate(_PLAIN_NUMERALS)
     sign = _SIGN.match(plain)
     assert sign is not None  # it matches nothing, too
-    value = _whole(plain[sign.end() :])
+    number = plain[sign.end() :]
+    tenths = _TENTHS.fullmatch(number)
+    value = _multiplied(tenths) if tenths else _whole(number)
     return -value if value is not None and sign[1] else value
+
+
+def _multiplied(tenths: re.Match[str]) -> int | None:
+    """3.5万 is a whole number, and 1.23456万 is none."""
+    whole, places, unit = tenths.groups()
+    value, rest = divmod(int(whole + places) * _UNITS[unit], 10 ** len(places))
+    return None if rest else value
 
 
 def numeral(plain: str) -> int | None:
@@ -106,7 +152,9 @@ def numeral(plain: str) -> int | None:
 
 def _whole(plain: str) -> int | None:
     match = _ARABIC.fullmatch(plain)
-    return int(match[1].replace(",", "")) * _UNITS[match[2]] if match else _numeral(plain)
+    if match:
+        return int(match[1].replace(",", "")) * _UNITS[match[2]]
+    return _numeral(_DIGITS_BETWEEN.sub(lambda digits: _spelled(digits[0].zfill(12)), plain))
 
 
 def _numeral(plain: str) -> int | None:
@@ -175,29 +223,52 @@ def _is_counted(text: str) -> bool:
 # ---- yes and no -----------------------------------------------------------------------------------------------------
 
 _YES = (
-    "是 对 對 好 嗯 恩 行 要 可 可以 没错 沒錯 没问题 确认 確認 确定 同意 当然 嗯嗯 是的是的 对对 对的对的 好好 好的好的 好嘞"
-    " ok okay y yes yep yeah sure"
+    "是 对 對 好 嗯 恩 行 要 可 可以 没错 沒錯 没问题 没毛病 没意见 正确 无误 确认 確認 确定 同意 接受 当然 当然可以 肯定 必须 有"
+    " 需要 愿意 成 妥 就这样 那好 那行 那可以 是呢 好呢 嗯呢 恩呢 好的呢 是的呢 可以呢 √ ✓ ✔ ✅ 👌 👍 🆗 [ok] ok okk okok okay y yes yep"
+    " yeah yup sure"
 )
-_NO = "不 不是 不对 不對 不要 不用 不行 不好 不可以 不同意 否 没 没有 沒有 算了 错 n no nope"
+_NO = (
+    "不 不是 不对 不對 不要 不用 不行 不好 不可以 不可 不能 不会 不想 不必 不需要 不愿意 不同意 不接受 不正确 否 别 没 没有 沒有 没呢 没有呢 木有"
+    " 无 算了 算啦 免了 拒绝 错 错误 ❌ n no nope nah"
+)
 #: what each word means: the place of 「是」, or of 「否」
 _ANSWERS = dict.fromkeys(_YES.split(), 0) | dict.fromkeys(_NO.split(), 1)
+#: may stand before it: 嗯，好的; 我同意, but 我好 is no answer
+_AH = re.compile(
+    r"[嗯恩哦噢喔]+[\s,，、。]*(?=[^\s,，、。嗯恩哦噢喔])|我(?=不?(?:要|想|是|用|需要|愿意|同意|接受|确认|确定)|没?有)"
+)
+#: the same word again: 不用不用, but 确认确认 looks first; and several that agree: 对，没错
+_AGAIN = re.compile(r"(?!确|確)(.{1,4}?)\1{1,9}")
+_BREAKS = re.compile(r"[\s,，.。、;；!！~～]+")
+_SKINS = dict.fromkeys(range(0x1F3FB, 0x1F400))
 
 
 def yes_or_no(text: str) -> bool:
-    """What was meant by an answer to a question for yes or no, in Chinese or English. Raises ValueError for what is neither."""
-    for plain in spoken(text):
-        found = _ANSWERS.get(plain), _line(plain, _ANSWERS), _ordinal(plain, 2) if _is_counted(text) else None
+    """What was meant by an answer to a question for yes or no, in Chinese or English. Raises ValueError for what is neither,
+    and for a question."""
+    asks = "?" in text or "？" in text
+    for plain in () if asks else spoken(text.translate(_SKINS)):
+        found = _agreed(plain), _line(plain, _ANSWERS), _ordinal(plain, 2) if _is_counted(text) else None
         for place in found:
             if place is not None:
                 return place == 0
     raise ValueError("neither yes nor no")
 
 
+def _agreed(plain: str) -> int | None:
+    """What every word of a text means."""
+    words = [plain] if plain in _ANSWERS else _BREAKS.split(_AH.sub("", plain, count=1))
+    meant = {_place(_AGAIN.sub(r"\1", word) if _AGAIN.fullmatch(word) else word) for word in words if word}
+    return meant.pop() if len(meant) == 1 else None
+
+
+def _place(word: str) -> int | None:
+    return next((_ANSWERS[form] for form in spoken(word) if form in _ANSWERS), None)
+
+
 # ---- one of several -------------------------------------------------------------------------------------------------
 
-_LAST = frozenset({"最后", "最后一个", "最后那个", "最后一项", "倒数第一个"})
-#: may stand before what is chosen
-_PICKING = re.compile(r"我?就?(?:想要|想选|要选|选择|选|要)\s*(?=\S)")
+_LAST = re.compile(r"最后(?:[一1]?[个個项項种样款条位]|那个)?|倒数第[一1][个個]?")
 
 
 def option(labels: Sequence[str]) -> Callable[[str], int]:
@@ -213,12 +284,13 @@ def option(labels: Sequence[str]) -> Callable[[str], int]:
     places = {name: place for place, name in enumerate(names)}
 
     def read(text: str) -> int:
-        forms = _picked(text)
+        forms = answers(text)
         for plain in forms:
             if plain in places:
                 return places[plain]
         counted = _is_counted(text)
-        meant = next(filter(None, (_meant(plain, names, places, counted) for plain in forms)), set())
+        own = set(spoken(text))
+        meant = next(filter(None, (_meant(plain, names, places, counted, plain in own) for plain in forms)), set())
         if len(meant) != 1:
             raise ValueError("none of the options, or several")
         return meant.pop()
@@ -226,16 +298,10 @@ def option(labels: Sequence[str]) -> Callable[[str], int]:
     return read
 
 
-def _picked(text: str) -> list[str]:
-    """The forms of a text, then the same without 「我要」 before them."""
-    forms = list(spoken(text))
-    return forms + [plain[match.end() :] for plain in forms if (match := _PICKING.match(plain))]
-
-
-def _meant(plain: str, names: Sequence[str], places: Mapping[str, int], counted: bool) -> set[int]:
-    """Every place that a text may mean."""
-    begun = {place for place, name in enumerate(names) if name.startswith(plain)}
-    last = len(names) - 1 if plain in _LAST else None
+def _meant(plain: str, names: Sequence[str], places: Mapping[str, int], counted: bool, own: bool) -> set[int]:
+    """Every place that a text may mean. What is left of 买单, without 买, is too short to begin 单人间."""
+    begun = {place for place, name in enumerate(names) if name.startswith(plain) and (own or len(plain) > 1)}
+    last = len(names) - 1 if _LAST.fullmatch(plain) else None
     numbered = _line(plain, places), _ordinal(plain, len(names)) if counted else None, last
     return begun.union(place for place in numbered if place is not None)
 
@@ -269,25 +335,29 @@ def words(longest: int | None) -> Callable[[str], str]:
 
 # ---- money ----------------------------------------------------------------------------------------------------------
 
-_CURRENCY = r"(?:(?:¥|rmb|cny|人民币)\s*)?"
-#: 12.5, 1,200.00, 1.2万, with what money is counted in before or behind
+#: what money is counted in, before a sum or behind it; and that it is whole: 五百整, 五百元正
+_CURRENCY = re.compile(r"\A(-?)(?:¥|rmb|cny|人民币)\s*|\s*(?:rmb|cny|人民币)\Z|(?<=[元圆])正\Z|整\Z")
+#: 塊, and 20快, as it is mistyped
+_PLAIN_YUAN = str.maketrans("圓塊快", "圆块块")
+#: 2w, 12k: of money everybody means 万 and 千
+_W_AND_K = re.compile(r"(?<=[0-9])[wk]")
+#: 12.5, 1,200.00, 1.2万
 _SUM = re.compile(
-    rf"(?:{_CURRENCY}(-?)|(-){_CURRENCY})([0-9]{{1,3}}(?:,[0-9]{{3}}){{1,5}}|[0-9]{{1,15}})(\.[0-9]{{1,6}})?\s*([百千万亿]?)"
-    r"\s*(?:元整?|圆整?|块钱?|rmb|cny|人民币)?"
+    r"(-?)([0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,15})([.。][0-9]{1,6})?\s*([百千万亿]?)\s*(?:元|圆|块钱?)?"
 )
-#: 3元5角, 十二块五, 五毛, 一块零五分: yuan, and what stands behind it
+#: 3元5角, 十二块五, 两块半, 12块50, 五毛, 三毛五, 一块零五分: yuan, and what stands behind it
 _COINS = re.compile(
-    r"(?:(?P<yuan>[0-9]{1,9}|[零一二三四五六七八九十百千万亿两]{1,20})(?:元|圆|块)钱?)?"
-    r"(?:(?P<jiao>[0-9零一二三四五六七八九两])(?:[角毛]钱?))?"
-    r"(?:零?(?P<fen>[0-9一二三四五六七八九两])分钱?|(?P<rest>[1-9一二三四五六七八九]|[0-9]{2}))?"
+    r"(?:(?P<yuan>[0-9]{1,9}|[零一二三四五六七八九十百千万亿两]{1,20})(?:元|圆|块)钱?(?P<rest>[1-9一二三四五六七八九半]|[0-9]{2})?)?"
+    r"(?(rest)|(?:零?(?P<jiao>[0-9零一二三四五六七八九两])[角毛]钱?)?"
+    r"(?:零?(?P<fen>[0-9一二三四五六七八九两])分钱?|(?(jiao)(?P<bare>[1-9一二三四五六七八九])|(?!)))?)"
 )
 #: 十二点五, perhaps 万 or 元 behind
 _POINT = re.compile(r"([零一二三四五六七八九十百千万亿两]{1,20})点([零一二三四五六七八九]{1,6})(万?)(?:元|圆|块钱?)?")
 
 
 def amount(low: decimal.Decimal | None, high: decimal.Decimal | None) -> Callable[[str], decimal.Decimal]:
-    """A reader of money from `low` to `high`, in yuan with at most two places: 12.5, ¥1,200, 12.50元, 十二块五. Below 0 only
-    where `low` is."""
+    """A reader of money from `low` to `high`, in yuan with at most two places: 12.5, ¥1,200, 12.50元, 十二块五, 1.2万, 2w.
+    Below 0 only where `low` is."""
 
     def read(text: str) -> decimal.Decimal:
         value = money(text)
@@ -302,9 +372,9 @@ def money(text: str) -> decimal.Decimal:
     """Yuan, with at most two places. Raises ValueError."""
     if any(unicodedata.category(character) == "No" for character in text):
         raise ValueError("² and ① are no sums")
-    for plain in spoken(text):
+    for plain in answers(text):
         with decimal.localcontext(decimal.Context()):  # whatever the program's own is
-            value = _sum(plain.translate(_PLAIN_NUMERALS))
+            value = _sum(_IN_ALL.sub("", plain.translate(_PLAIN_NUMERALS | _PLAIN_YUAN)))
         if value is not None:
             value = value if value else abs(value)  # -0 is 0
             exponent = value.as_tuple().exponent
@@ -315,11 +385,12 @@ def money(text: str) -> decimal.Decimal:
 
 
 def _sum(plain: str) -> decimal.Decimal | None:
+    bare = _W_AND_K.sub(lambda letter: {"w": "万", "k": "千"}[letter[0]], _CURRENCY.sub(r"\1", plain))
     for reader in (_in_digits, _in_coins, _with_a_point):
-        value = reader(plain)
+        value = reader(bare)
         if value is not None:
             return value
-    whole = _numeral(re.sub(r"(?:元整?|圆整?|块钱?)\Z", "", plain))
+    whole = _whole(re.sub(r"(?:元|圆|块钱?)\Z", "", bare))
     return None if whole is None else decimal.Decimal(whole)
 
 
@@ -327,8 +398,8 @@ def _in_digits(plain: str) -> decimal.Decimal | None:
     match = _SUM.fullmatch(plain)
     if match is None:
         return None
-    before, behind, whole, places, unit = match.groups()
-    return _scaled(decimal.Decimal(f"{before or behind or ''}{whole.replace(',', '')}{places or ''}"), unit)
+    sign, whole, places, unit = match.groups()
+    return _scaled(decimal.Decimal(sign + whole.replace(",", "") + (places or "").replace("。", ".")), unit)
 
 
 def _scaled(value: decimal.Decimal, unit: str) -> decimal.Decimal:
@@ -340,25 +411,19 @@ def _scaled(value: decimal.Decimal, unit: str) -> decimal.Decimal:
 
 def _in_coins(plain: str) -> decimal.Decimal | None:
     match = _COINS.fullmatch(plain)
-    if match is None or not (match["yuan"] or match["jiao"] or match["fen"]):
+    yuan = _whole(match["yuan"] or "零") if match and any(match.groups()) else None
+    if match is None or yuan is None:
         return None
-    yuan = _whole(match["yuan"]) if match["yuan"] else 0
-    jiao, fen = (_digit(match[name]) for name in ("jiao", "fen"))
     rest = match["rest"] or ""
-    if len(rest) == 2:  # 12块50
-        return None if yuan is None or match["jiao"] else decimal.Decimal(f"{yuan}.{rest}") if match["yuan"] else None
-    if yuan is None or (match["rest"] and (match["fen"] or not (match["yuan"] or match["jiao"]))):
-        return None
-    if match["rest"]:  # 十二块五 is five jiao, 三毛五 five fen
-        jiao, fen = (jiao, _digit(rest)) if match["jiao"] else (_digit(rest), fen)
+    if len(rest) == 2:
+        return decimal.Decimal(f"{yuan}.{rest}")
+    jiao, fen = _digit(match["jiao"] or rest), _digit(match["fen"] or match["bare"] or "")
     places = ".01" if fen else ".1" if jiao else "1"
     return (decimal.Decimal(yuan * 100 + jiao * 10 + fen) / 100).quantize(decimal.Decimal(places))
 
 
-def _digit(numeral: str | None) -> int:
-    if not numeral:
-        return 0
-    return int(_DIGITS.get("二" if numeral == "两" else numeral, numeral))
+def _digit(numeral: str) -> int:
+    return int({"": "0", "两": "2", "半": "5"}.get(numeral) or _DIGITS.get(numeral, numeral))
 
 
 def _with_a_point(plain: str) -> decimal.Decimal | None:
@@ -373,7 +438,10 @@ def _with_a_point(plain: str) -> decimal.Decimal | None:
 # ---- a telephone ----------------------------------------------------------------------------------------------------
 
 #: as China's mobile numbers are: 11 digits, perhaps with the country in front and marks between
-_PHONE = re.compile(r"(?:(?:手机号?|电话)[::]?\s*)?(?:\(?(?:\+|00)?86\)?)?(1[3-9][0-9]{9})")
+_PHONE = re.compile(
+    r"(?:(?:我的?)?(?:联系)?(?:手机号?码?|电话号?码?|号码|联系方式|tel)[是为:.]?\s*)?"
+    r"(?:\(?(?:\+|00)?86\)?)?(1[3-9][0-9]{9})(?:\s*\(?微信同号\)?)?"
+)
 #: 1-415-555-2671 is a number of North America
 _ABROAD = re.compile(r"(?:\(?(?:\+|00)86\)?[\s\-.]*)?1[\s\-.]+[0-9]{2}")
 _BETWEEN = re.compile(r"(?<=[0-9)])[\s\-.·‐-―−]+(?=[0-9(])")
@@ -392,11 +460,13 @@ def phone(text: str) -> str:
 
 # ---- several of several ---------------------------------------------------------------------------------------------
 
-_COMMAS = re.compile(r"[\s,，、;；/&+]+")
+_COMMAS = re.compile(r"[\s,，、;；/&+]+|(?<=[0-9])[.。．](?=[0-9])")
 _ANDS = re.compile(r"还有|以及|[和与跟及]")
 #: the same where it stands apart
 _AND = re.compile(r"(?:[\s,，、;；]+(?:还有|以及|[和与跟及])\s*|\s+(?:还有|以及|[和与跟及]))(?=\S)")
-_ALL = frozenset(["全部", "所有", "全选", "都要", "都选", "全要", "都是", "全都要", "all"])
+_ALL = frozenset(["全部", "所有", "全选", "都要", "都选", "全要", "都是", "全都要", "全部都要", "全部要", "all"])
+#: behind several: 1和2都要
+_BOTH = re.compile(r"\s*都要[吧了的]?\s*\Z")
 _NONE = frozenset(["无", "没有", "都不要", "都不选", "都不", "不选", "不要", "none"])
 
 
@@ -420,27 +490,60 @@ def _several(text: str, one: Callable[[str], int], labels: Sequence[str]) -> lis
     if len(text) > _TOO_LONG:
         raise ValueError("too long")
     whole = _one_of(text, one)
-    if whole is not None:
+    if whole:
         return whole
     for words, meant in ((_ALL, list(range(len(labels)))), (_NONE, [])):
         if any(plain in words and not any(tidy(label).startswith(plain) for label in labels) for plain in spoken(text)):
             return meant
+    asked = _BEFORE.sub("", text.strip())
+    for several, fewest in ((text, 1), (asked, 1), (_BOTH.sub("", asked), 2)):
+        places = _listed(several, one)
+        if len(places) >= fewest:
+            return places
+    raise ValueError("none of the options, or so many of something")
+
+
+def _listed(text: str, one: Callable[[str], int]) -> list[int]:
+    """The place of each piece of a text; none where one of them is no option."""
     pieces = [piece for piece in _COMMAS.split(_AND.sub(",", text)) if piece]
-    numbers = [tidy(piece).isdecimal() for piece in pieces]
-    if not pieces or (any(numbers) and not all(numbers)):
-        raise ValueError("nothing, or so many of something")
-    return [place for piece in pieces for place in _one_of(piece, one) or _joined(piece, one)]
+    numbers = [any(map(str.isdecimal, spoken(piece))) for piece in pieces]
+    if any(numbers) and not all(numbers):  # 2苹果, 苹果 2: so many of it
+        return []
+    meant = [_one_of(piece, one) or _joined(piece, one) for piece in pieces]
+    return [place for places in meant for place in places] if all(meant) else []
 
 
-def _one_of(text: str, one: Callable[[str], int]) -> list[int] | None:
+def _one_of(text: str, one: Callable[[str], int]) -> list[int]:
     try:
         return [one(text)]
     except ValueError:
-        return None
+        return []
 
 
 def _joined(piece: str, one: Callable[[str], int]) -> list[int]:
+    """苹果和香蕉; none where a part is no option."""
     parts = _ANDS.split(piece)
-    if len(parts) < 2 or not all(parts):
-        raise ValueError("none of the options")
-    return [one(part) for part in parts]
+    places = [place for part in parts for place in _one_of(part, one)]
+    return places if len(places) == len(parts) > 1 else []
+
+
+# ---- what may be left out -------------------------------------------------------------------------------------------
+
+_LEFT_OUT = frozenset(["跳过", "跳過", "略过", "不填", "没有", "沒有", "没", "无", "無", "skip"])
+
+
+def perhaps(read: Callable[..., T], options: bool) -> Callable[..., T | None]:
+    """A reader that gives None for 跳过, 不填, 没有, 无, and else what `read` gives; where there are options, they come first."""
+
+    def found(text: str, *said: Any) -> T | None:
+        left_out = any(plain in _LEFT_OUT for plain in spoken(text))
+        if left_out and not options:
+            return None
+        try:
+            return read(text, *said)
+        except ValueError:
+            if left_out:
+                return None
+            raise
+
+    return found

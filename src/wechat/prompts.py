@@ -8,6 +8,7 @@ import decimal
 import enum
 import inspect
 import math
+import types
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import (
     TYPE_CHECKING,
@@ -16,6 +17,7 @@ from typing import (
     Literal,
     TypedDict,
     TypeVar,
+    Union,
     get_args,
     get_origin,
     get_type_hints,
@@ -175,7 +177,6 @@ _BY_TYPE: Mapping[Any, str] = {
     decimal.Decimal: "amount",
     dt.date: "date",
     dt.time: "time",
-    list[str]: "choices",
 }
 _BY_KIND = {"image": "photo", "location": "place"}
 #: what a prompt takes of a field's metadata: by place behind the question, and by name
@@ -225,7 +226,7 @@ def _questions(into: Any, more: More) -> dict[str, Ask[Any]]:
 def _question(into: type, field: dataclasses.Field[Any], hint: Any, more: More) -> Ask[Any]:
     given = dict(field.metadata)
     where = f"the field {field.name} of {into.__name__}"
-    say = given.pop("ask", field.name)
+    say, (hint, needed) = given.pop("ask", field.name), _needed(hint)
     name = given.pop("prompt", None) or _prompt_for(hint, given, where)
     if name not in _TAKES:
         raise ConfigurationError(f"{where}: there is no prompt {name!r}, only {', '.join(_TAKES)}")
@@ -238,8 +239,24 @@ def _question(into: type, field: dataclasses.Field[Any], hint: Any, more: More) 
         )
     placed = [given.pop(argument, None) for argument in by_place]
     key = f"{more.get('key', into.__name__)}.{field.name}"
-    made: Ask[Any] = getattr(ask, name)(say, *placed, **{**more, "key": key, **given})
-    return made
+    try:
+        made: Ask[Any] = getattr(ask, name)(say, *placed, **{**more, "key": key, **given})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+    if needed:
+        return made
+    if made.read is None:
+        raise ConfigurationError(
+            f"{where}: ask.{name} waits for a message that cannot be left out, so it is never None"
+        )
+    return dataclasses.replace(made, read=meaning.perhaps(made.read, bool(made.options)), optional=True)
+
+
+def _needed(hint: Any) -> tuple[Any, bool]:
+    """The type that is asked for, and whether an answer is needed: ``T | None`` may be left out."""
+    given = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else ()
+    kinds = [kind for kind in given if kind is not types.NoneType]
+    return (kinds[0], False) if len(kinds) == 1 < len(given) else (hint, True)
 
 
 def _prompt_for(hint: Any, given: dict[str, Any], where: str) -> str:
@@ -249,10 +266,13 @@ def _prompt_for(hint: Any, given: dict[str, Any], where: str) -> str:
     elif get_origin(hint) is Literal:
         given.setdefault("options", list(get_args(hint)))
     elif not (hint is str and "options" in given):
-        found = _BY_TYPE.get(hint) or _BY_KIND.get(getattr(hint, "kind", ""))
+        words = (get_origin(hint), get_args(hint)) == (list, (str,))  # typing.List[str], too
+        found = "choices" if words else _BY_TYPE.get(hint) or _BY_KIND.get(getattr(hint, "kind", ""))
         if found is None:
             known = "str, int, bool, Decimal, date, time, list[str], an Enum, a Literal of words, ImageMessage, LocationMessage"
-            raise ConfigurationError(f"{where}: a form can ask for {known}; what else it is, metadata prompt= says")
+            raise ConfigurationError(
+                f"{where}: a form can ask for {known}, or one of them or None; what else it is, metadata prompt= says"
+            )
         return found
     return "choice"
 
@@ -344,7 +364,7 @@ class _Ask:
     def number(
         self, say: Say, low: int | None = None, high: int | None = None, /, **more: Unpack[More]
     ) -> Command[int]:
-        """A whole number from `low` to `high`, both taken: 3, ３, 三, 两个, 一百零五, 3万."""
+        """A whole number from `low` to `high`, both taken: 3, ３, 三, 两个, 一百零五, 3万, 1万2."""
         _bounds(low, high)
         return _prompt("number", say, meaning.within(low, high), _range("number", low=low, high=high), more)
 
@@ -356,7 +376,7 @@ class _Ask:
         /,
         **more: Unpack[More],
     ) -> Command[decimal.Decimal]:
-        """Money in yuan, with at most two places, from `low` to `high`: 12.5, ¥1,200, 12.50元, 十二块五. Below 0 where `low` is."""
+        """Money in yuan, with at most two places, from `low` to `high`: 12.5, ¥1,200, 12.50元, 十二块五, 2w. Below 0 where `low` is."""
         least, most = (_decimal(bound) for bound in (low, high))
         _ordered("amount", least, most)
         return _prompt("amount", say, meaning.amount(least, most), _range("amount", low=low, high=high), more)
@@ -455,7 +475,8 @@ class _Ask:
         """Every field of a dataclass, one after another, and then the object.
 
         A field's type says how it is asked for, its metadata the question (``ask``), another prompt (``prompt``), and what
-        that takes: ``field(metadata={"ask": "几位？", "low": 1, "high": 20})``. `more` is for each of the questions.
+        that takes: ``field(metadata={"ask": "几位？", "low": 1, "high": 20})``. Of ``int | None`` and the like 跳过, 不填, 没有
+        and 无 give None. `more` is for each of the questions.
         """
         asks = _questions(into, more)
         return Call(lambda: _filled(into, asks))

@@ -525,7 +525,8 @@ class Machine:
         for text in (ask.key or "", *(label for label in ask.options if isinstance(label, str))):
             text.encode()  # half a surrogate pair is no text, and no store keeps it
         said = None if ask.say is None else self._sayable(ask.say)
-        self._stand(ask, [Said(said, ask.options, ask.taps)] if said is not None or ask.options else [])
+        question = [Said(said, ask.options, ask.taps)] if said is not None or ask.options else []
+        self._stand(ask, question + ([Said(Sentence("skip"))] if ask.optional else []))
 
     def _stand(self, ask: Ask[Any], said: Iterable[Said]) -> None:
         self.said += said

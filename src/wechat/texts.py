@@ -75,6 +75,7 @@ class Texts:
     retry_text: str = "请回复文字"
     retry_longest: str = "请回复 {longest} 个字以内的文字"
     retry_parsed: str = "没有看懂，请再回复一次"
+    skip: str = "（不填就回复“跳过”）"
     yes: str = "是"
     no: str = "否"
 
@@ -153,6 +154,7 @@ ENGLISH = Texts(
     retry_text="Please reply with text",
     retry_longest="Please reply with text of at most {longest} characters",
     retry_parsed="I did not understand; please reply once more",
+    skip="(Reply “skip” to leave it out.)",
     yes="Yes",
     no="No",
 )

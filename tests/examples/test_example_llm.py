@@ -15,7 +15,7 @@ import uvicorn
 from loaded import EXAMPLES, load
 from openai_server import Answer, OpenAIServer, refusal, running_openai
 
-from wechat import Bot, plain
+from wechat import Bot
 from wechat.cli import push, run
 from wechat.testing import Chat
 from wechat.web import asgi
@@ -130,23 +130,6 @@ def test_markdown_is_made_fit_to_be_read(chat: Chat, model: OpenAIServer) -> Non
         "-|\n|1|2|\n",
     )
     assert chat.say("说说") == LABEL + "【三件事】\n先看重点：\n\n• 甲\n• 乙\n\n  print(1)\n\na：b\n1：2"
-
-
-MARKDOWN = [
-    "第一句。第二句有**重点。**第三句！\n第四句？还有`代码。`完。",
-    "步骤：\n1. **甲**：说明。\n2. 乙。细节。\n   - 子项。\n   - **子项**\n\n   又一段。\n3. 丙\n\n完。",
-    "- 甲。\n\n- 乙。\n\n# 标题。\n正文。\n\n> 引用。又一句。\n\n---\n\n*完*。",
-    "看：\n\n```\n一。\n\n- 二。\n三\n```\n\n价格 $1。再看[链接。](https://example.com/a。b)。",
-    "| 名称 | 说明。 |\n| --- | --- |\n| 甲 | 一。 |\n| 乙 | 二。 |\n\n完。",
-    "\n\n开头空行。\n\n\n结尾空行。\n\n",
-]
-
-
-@pytest.mark.parametrize("text", MARKDOWN)
-def test_what_of_a_text_is_settled_stays_as_it_is(llm: ModuleType, text: str) -> None:
-    parts = [plain(llm.SETTLED.match(text[:length])[0]) for length in range(len(text))]
-    assert all(plain(text).startswith(part) for part in parts)
-    assert any(parts)
 
 
 def test_a_slow_answer_is_shown_in_parts_with_one_label(chat: Chat, llm: ModuleType, model: OpenAIServer) -> None:

@@ -20,7 +20,7 @@ from typing import Protocol, cast
 from ..errors import WeChatError
 
 #: in the order of the help
-COMMANDS = ("demo", "run", "send")
+COMMANDS = ("demo", "new", "run", "send", "check-url", "doctor", "inspect", "end", "forget")
 
 
 class Command(Protocol):
@@ -53,12 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(name: str) -> Command:
-    return cast(Command, importlib.import_module(f"{__name__}.{name}"))
+    return cast(Command, importlib.import_module(f"{__name__}.{name.replace('-', '_')}"))
 
 
 def _parser() -> argparse.ArgumentParser:
     where = Path(__file__).parent.parent
-    commands = "\n".join(f"  {name:<6} {_summary(_command(name))}" for name in COMMANDS)
+    commands = "\n".join(f"  {name:<9} {_summary(_command(name))}" for name in COMMANDS)
     parser = argparse.ArgumentParser(
         prog="wechat-dialog",
         usage="wechat-dialog COMMAND …",

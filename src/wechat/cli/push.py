@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from .. import crypto, receive, reply
-from ..errors import ProtocolError
+from ..errors import ConfigurationError, ProtocolError
 
 #: what WeChat shows where an account gives no proper answer
 FAULT = "该公众号提供的服务出现故障，请稍后再试"
@@ -105,10 +105,10 @@ class Sender:
 
     def send(self, fields: Fields, note: Callable[[str], None]) -> str | None:
         """What the user sees; ``""``: nothing; None: that the account is broken. `note` is told why."""
-        xml = self._message(fields)
+        xml = self.message(fields)
         for attempt in range(1, PUSHES + 1):
             try:
-                return self._shown(self._push(xml))
+                return self.shown(self._push(xml))
             except BadReply as error:
                 note(str(error))
                 return None
@@ -116,29 +116,30 @@ class Sender:
                 note(f"push {attempt} of {PUSHES}: {_reason(error, self.seconds)}")
         return None
 
-    def _message(self, fields: Fields) -> str:
-        """Messages have an id of their own; events have none."""
+    def message(self, fields: Fields) -> str:
+        """The XML of a message; one has an id of its own, and an event has none."""
         common: Fields = {"ToUserName": self.account, "FromUserName": self.user, "CreateTime": int(time.time())}
         own: Fields = {} if fields["MsgType"] == "event" else {"MsgId": secrets.randbits(63)}
         return _xml({**common, **fields, **own})
 
-    def _push(self, xml: str) -> bytes:
-        """One push, signed (and encrypted) for itself. Gives the body that came back; `OSError` where none did."""
-        timestamp, nonce = str(int(time.time())), str(secrets.randbelow(10**9))
-        query = {"signature": crypto.signature(self.token, timestamp, nonce)}
-        query |= {"timestamp": timestamp, "nonce": nonce, "openid": self.user}
-        if self.cipher is not None:
-            encrypted = self.cipher.encrypt(xml.encode())
-            xml = _xml({"ToUserName": self.account, "Encrypt": encrypted})
-            signed = crypto.signature(self.token, timestamp, nonce, encrypted)
-            query |= {"encrypt_type": "aes", "msg_signature": signed}
-        url = f"{self.url}{'&' if '?' in self.url else '?'}{urlencode(query)}"
-        request = urllib.request.Request(url, xml.encode(), {"Content-Type": "text/xml"})
-        with _opener(url).open(request, timeout=self.seconds) as response:
-            body: bytes = response.read()
-        return body
+    def signed(self, xml: str) -> tuple[dict[str, str], bytes]:
+        """The query and the body of one push, signed (and encrypted) for itself."""
+        if self.cipher is None:
+            return {**signature(self.token), "openid": self.user}, xml.encode()
+        encrypted = self.cipher.encrypt(xml.encode())
+        body = _xml({"ToUserName": self.account, "Encrypt": encrypted})
+        return {**signature(self.token, encrypted), "openid": self.user, "encrypt_type": "aes"}, body.encode()
 
-    def _shown(self, body: bytes) -> str:
+    def _push(self, xml: str) -> bytes:
+        """The body that came back; `OSError` where none did."""
+        query, body = self.signed(xml)
+        url = f"{self.url}{'&' if '?' in self.url else '?'}{urlencode(query)}"
+        request = urllib.request.Request(url, body, {"Content-Type": "text/xml"})
+        with _opener(url).open(request, timeout=self.seconds) as response:
+            came: bytes = response.read()
+        return came
+
+    def shown(self, body: bytes) -> str:
         """What of a body the user sees. Raises `BadReply`."""
         if body in (b"", b"success"):
             return ""
@@ -151,6 +152,22 @@ class Sender:
         if not _field(came, "CreateTime").isdigit() or kind not in SHOWN:
             raise BadReply(f"the reply has no CreateTime, or is of no kind that there is: {kind!r}")
         return SHOWN[kind](came)
+
+
+def signature(token: str, *sealed: str) -> dict[str, str]:
+    """What of a query says that it is WeChat's; of what is encrypted, that too."""
+    timestamp, nonce = str(int(time.time())), str(secrets.randbelow(10**9))
+    marks = {"signature": crypto.signature(token, timestamp, nonce), "timestamp": timestamp, "nonce": nonce}
+    return marks | ({"msg_signature": crypto.signature(token, timestamp, nonce, *sealed)} if sealed else {})
+
+
+def cipher(key: str | None, appid: str | None, token: str) -> crypto.Cipher | None:
+    """What an account in safe mode encrypts with; None: plain mode. Raises `ConfigurationError`."""
+    if key is None:
+        return None
+    if appid is None:
+        raise ConfigurationError("--aes-key needs --appid (WECHAT_APPID): every message is sealed with it")
+    return crypto.Cipher(key, appid, token)
 
 
 def _xml(fields: Fields) -> str:

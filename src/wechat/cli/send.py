@@ -17,7 +17,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from ..crypto import Cipher
 from ..errors import ConfigurationError
 from . import push, serve
 
@@ -64,7 +63,13 @@ def _others(one: argparse._MutuallyExclusiveGroup) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    sender = push.Sender(options.url, options.user, options.account, options.token, _cipher(options))
+    sender = push.Sender(
+        options.url,
+        options.user,
+        options.account,
+        options.token,
+        push.cipher(options.aes_key, options.appid, options.token),
+    )
     results = [_say(sender, fields) for fields in _messages(options)]
     return 0 if all(results) else 1
 
@@ -97,14 +102,6 @@ def _say(sender: push.Sender, fields: push.Fields) -> bool:
     shown = sender.send(fields, lambda why: print(why, file=sys.stderr, flush=True))
     print(push.FAULT if shown is None else shown or push.SILENCE, flush=True)
     return shown is not None
-
-
-def _cipher(options: argparse.Namespace) -> Cipher | None:
-    if options.aes_key is None:
-        return None
-    if options.appid is None:
-        raise ConfigurationError("--aes-key needs --appid (WECHAT_APPID): every message is sealed with it")
-    return Cipher(options.aes_key, options.appid, options.token)
 
 
 def _url(given: str) -> str:

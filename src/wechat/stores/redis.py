@@ -72,7 +72,7 @@ class RedisStore:
     """
 
     def __init__(self, url: str, *, patience: float = _PATIENCE) -> None:
-        self._url, self._patience = url, patience
+        self.url, self._patience = url, patience
         self._bell = Bell()
         self._line: _Line | None = None
         self._inherited: list[_Line] = []
@@ -187,7 +187,7 @@ class RedisStore:
     def _check(self) -> None:
         """Raises `ConfigurationError` for a URL that names no Redis, or has options that nobody knows. Opens nothing."""
         try:
-            parts = urlsplit(self._url)
+            parts = urlsplit(self.url)
             if not re.fullmatch(_PATHS[parts.scheme], parts.path):
                 raise ValueError("the path must be the number of a database, or with unix:// that of a socket")
             self._pool().make_connection()  # type: ignore[no-untyped-call]
@@ -196,7 +196,7 @@ class RedisStore:
 
     def _pool(self) -> BlockingConnectionPool:
         return BlockingConnectionPool.from_url(
-            self._url,
+            self.url,
             max_connections=_CONNECTIONS,
             timeout=self._patience,
             socket_timeout=self._patience,
