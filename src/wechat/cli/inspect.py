@@ -15,26 +15,18 @@ The exit code is 1 where nothing is kept of the user.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import datetime as dt
-import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from .. import record, reply
-from ..errors import UnknownFormat
-from ..journal import PROMPTS, decode
-from ..record import Record
+from ..journal import PROMPTS
 from . import findings, kept
 from .findings import legible
 from .kept import Kept
+from .view import Fields, as_heard, as_json, as_said, viewed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-#: as JSON holds it
-Fields: TypeAlias = "dict[str, Any]"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,148 +38,12 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _inspect(person: Kept, options: argparse.Namespace) -> int:
-    view = viewed(person)
+    view = {**person.whose, "kept": True, "key": person.key, **viewed(person.loaded.fields, person.loaded.now)}
     if options.json:
         findings.as_text(view)
     else:
         _print(view)
     return 0
-
-
-# ---- what is kept, as JSON ------------------------------------------------------------------------------------------
-
-
-def viewed(person: Kept) -> Fields:
-    """All of it, with times as text. Raises `UnknownFormat` for a record of a newer version."""
-    rec, now = record.read(person.loaded.fields), person.loaded.now
-    record.settle(rec, now)
-    journal = [_entry(line) for line in rec.journal]
-    return {
-        **person.whose,
-        "kept": True,
-        "key": person.key,
-        "bytes": person.size,
-        "now": _time(now),
-        "dialog": _dialog(rec, now, journal),
-        "lease": _lease(rec, now),
-        "journal": journal,
-        "messages": _messages(rec, journal),
-        "unread": [_unread(item) for item in rec.unread.values()],
-        "streamed": None if rec.partial is None else _plain(rec.partial),
-        "data": [{"key": key, "value": it.value, "expires": _time(it.expires)} for key, it in sorted(rec.data.items())],
-        "told": [{"key": key, "until": _time(until)} for key, until in sorted(rec.told.items())],
-    }
-
-
-def _time(ms: float | None) -> str | None:
-    """None for never, and for ever."""
-    if ms is None or ms == math.inf:
-        return None
-    return dt.datetime.fromtimestamp(ms / 1000, dt.timezone.utc).astimezone().isoformat(timespec="milliseconds")
-
-
-def _plain(part: record.Part) -> Fields:
-    return {name: getattr(part, name) for name in part.__struct_fields__}
-
-
-def _entry(line: str) -> Fields:
-    try:
-        entry = decode(line)
-    except UnknownFormat as error:
-        return {"at": None, "what": "unknown", "why": str(error)}
-    fields = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
-    return {"at": _time(fields.pop("at")), "what": type(entry).__name__.lower(), **fields}
-
-
-def _dialog(rec: Record, now: int, journal: Sequence[Fields]) -> Fields | None:
-    """The dialog that waits or runs; beside it, the one that runs before it."""
-    if not rec.journal:
-        return None
-    asked = None if rec.shown is None else rec.shown - abs(rec.since)
-    stand = rec.standing
-    until = None if rec.shown is None or stand is None else rec.shown + stand.timeout
-    return {
-        "name": journal[0].get("dialog"),
-        "version": journal[0].get("version"),
-        "began": journal[0]["at"],
-        "state": _state(rec, now),
-        "question": _question(rec, journal),
-        "asked": _time(asked),
-        "shown": _time(rec.shown),
-        "until": _time(until),
-        "timeout": None if stand is None or stand.timeout == math.inf else stand.timeout / 1000,
-        "accepts": [] if stand is None else [*stand.accepts],
-        "options": [] if stand is None else [*stand.labels],
-        "side": None if rec.side is None or rec.side >= len(journal) else journal[rec.side].get("dialog"),
-    }
-
-
-def _state(rec: Record, now: int) -> str:
-    if rec.turn:
-        return "cancelled" if rec.cancelled else "running" if rec.leased(now) else "left"
-    if rec.shown is None:
-        return "unshown"
-    late = rec.late(now)
-    return "waiting" if late <= 0 else "late" if late <= record.GRACE else "lapsed"
-
-
-def _question(rec: Record, journal: Sequence[Fields]) -> Any:
-    """What the dialog said last, which ends in its question; None where that is not on record any more."""
-    if rec.turn:
-        return None
-    unread = next((item.say for item in rec.unread.values() if item.asks), None)
-    if unread is not None:
-        return unread
-    if journal[-1]["what"] == "afresh":
-        said = [say for say in journal[-1]["said"] if isinstance(say, str)]
-        return "\n".join(said) or None
-    last = next((entry["message"] for entry in reversed(journal) if "message" in entry), "")
-    seen = rec.seen.get(last)
-    return None if seen is None else seen.reply or None
-
-
-def _lease(rec: Record, now: int) -> Fields | None:
-    """Who works at it."""
-    if not rec.owner:
-        return None
-    alive = rec.leased(now)
-    return {
-        "worker": record.worker(rec),
-        "until": _time(rec.until),
-        "alive": alive,
-        "claims": rec.claims,
-        "turn": rec.turn,
-    }
-
-
-def _messages(rec: Record, journal: Iterable[Fields]) -> list[Fields]:
-    payloads = {entry["message"]: entry["payload"] for entry in journal if "payload" in entry}
-    return [
-        {
-            "id": seen.id,
-            "state": seen.state,
-            "created": _time(seen.created * 1000),
-            "arrived": _time(seen.at),
-            "deliveries": seen.deliveries,
-            "payload": payloads.get(seen.id) if seen.body is None else seen.body[2],
-            "reply": seen.reply,
-            "refused": seen.refused,
-            "worker": seen.owner or None,
-            "until": _time(seen.until or None),
-            "claims": seen.claims,
-        }
-        for seen in rec.seen.values()
-    ]
-
-
-def _unread(item: record.Unread) -> Fields:
-    held, since = item.held or (None, None)
-    return {
-        **_plain(item),
-        "message": item.message or None,
-        "until": _time(item.until),
-        "held": None if held is None else {"message": held, "since": _time(since)},
-    }
 
 
 # ---- what is kept, for people ---------------------------------------------------------------------------------------
@@ -246,7 +102,7 @@ def _dialog_rows(
 
 
 def _question_rows(dialog: Fields, now: str) -> Iterator[tuple[str, ...]]:
-    yield "question", _said(dialog["question"]) if dialog["question"] else "(its words are not on record any more)"
+    yield "question", as_said(dialog["question"]) if dialog["question"] else "(its words are not on record any more)"
     if dialog["options"]:
         yield "options", " · ".join(dialog["options"])
     if dialog["accepts"]:
@@ -260,19 +116,19 @@ def _question_rows(dialog: Fields, now: str) -> Iterator[tuple[str, ...]]:
 
 
 ENTRIES: Mapping[str, tuple[str, Callable[[Fields], str]]] = {
-    "began": ("began", lambda entry: f"{entry['dialog']}, by {_heard(entry['payload'])}"),
-    "afresh": ("again", lambda entry: f"{entry['dialog']} {_json(entry['state'])}"),
-    "answered": ("answered", lambda entry: f"{_heard(entry['payload'])}{_asked(entry['key'])}"),
-    "misread": ("not understood", lambda entry: f"{_heard(entry['payload'])}{_asked(entry['key'])}"),
-    "lapsed": ("too late", lambda entry: _heard(entry["payload"])),
-    "stopped": ("cancelled", lambda entry: _heard(entry["payload"])),
-    "returned": ("went back", lambda entry: _heard(entry["payload"])),
+    "began": ("began", lambda entry: f"{entry['dialog']}, by {as_heard(entry['payload'])}"),
+    "afresh": ("again", lambda entry: f"{entry['dialog']} {as_json(entry['state'])}"),
+    "answered": ("answered", lambda entry: f"{as_heard(entry['payload'])}{_asked(entry['key'])}"),
+    "misread": ("not understood", lambda entry: f"{as_heard(entry['payload'])}{_asked(entry['key'])}"),
+    "lapsed": ("too late", lambda entry: as_heard(entry["payload"])),
+    "stopped": ("cancelled", lambda entry: as_heard(entry["payload"])),
+    "returned": ("went back", lambda entry: as_heard(entry["payload"])),
     "intent": ("step begins", lambda entry: f"{entry['name']}, once only"),
-    "result": ("step", lambda entry: f"{entry['name']} → {_json(entry['value'])}"),
+    "result": ("step", lambda entry: f"{entry['name']} → {as_json(entry['value'])}"),
     "failure": ("step failed", lambda entry: f"{entry['name']}: {entry['type']}: {entry['message']}"),
     "recalled": (
         "recalled",
-        lambda entry: f"{entry['key']} → {_json(entry['value']) if entry['found'] else 'nothing'}",
+        lambda entry: f"{entry['key']} → {as_json(entry['value']) if entry['found'] else 'nothing'}",
     ),
     "unknown": ("unknown", lambda entry: entry["why"]),
 }
@@ -284,17 +140,17 @@ def _journal_row(entry: Fields, now: str) -> tuple[str, ...]:
 
 
 def _message_row(message: Fields, now: str) -> tuple[str, ...]:
-    heard = "" if message["payload"] is None else f"{_heard(message['payload'])} "
+    words = "" if message["payload"] is None else f"{as_heard(message['payload'])} "
     marks = {"refused": message["refused"], f"{message['deliveries']} deliveries": message["deliveries"] > 1}
     noted = ", ".join([message["id"], *(name for name, holds in marks.items() if holds)])
     worker = f"\n{message['worker']}, until {_clock(message['until'])}" if message["worker"] else ""
-    return _clock(message["arrived"]), message["state"], f"{heard}({noted})\n{_replied(message['reply'])}{worker}"
+    return _clock(message["arrived"]), message["state"], f"{words}({noted})\n{_replied(message['reply'])}{worker}"
 
 
 def _replied(said: Any) -> str:
     if said is None:
         return "no reply yet"
-    return f"→ {_said(said)}" if said else "replied"
+    return f"→ {as_said(said)}" if said else "replied"
 
 
 def _unread_row(item: Fields, now: str) -> tuple[str, ...]:
@@ -306,12 +162,12 @@ def _unread_row(item: Fields, now: str) -> tuple[str, ...]:
     whose = f"of {item['message']}" if item["message"] else "told"
     until = f"until {_until(now, item['until'])}"
     noted = ", ".join([whose, *(name for name, holds in marks.items() if holds), until])
-    return str(item["number"]), f"{_said(item['say'])}\n({noted})"
+    return str(item["number"]), f"{as_said(item['say'])}\n({noted})"
 
 
 def _datum_row(datum: Fields, now: str) -> tuple[str, ...]:
     expires = f"until {_until(now, datum['expires'])}" if datum["expires"] else "for good"
-    return datum["key"], _json(datum["value"]), expires
+    return datum["key"], as_json(datum["value"]), expires
 
 
 def _told_row(told: Fields, now: str) -> tuple[str, ...]:
@@ -344,29 +200,9 @@ def _grid(rows: Iterable[Sequence[str]]) -> RenderableType:
 # ---- words ----------------------------------------------------------------------------------------------------------
 
 
-def _heard(payload: Any) -> str:
-    """What the user sent: of what is no text, its kind, and what there is of words."""
-    if payload is None or isinstance(payload, str):
-        return f"「{payload or ''}」"
-    names = ("Event", "EventKey", "Recognition", "Label", "Title")
-    words = [payload["MsgType"], *(payload.get(name) for name in names)]
-    return f"[{' '.join(word for word in words if isinstance(word, str) and word)}]"
-
-
-def _said(say: Any) -> str:
-    """A reply as the user sees it."""
-    if isinstance(say, str):
-        return reply.visible(say)
-    return f"[{say['']}] {_json({name: value for name, value in say.items() if name})}"
-
-
 def _asked(key: str | int | None) -> str:
     """To what kind of question it was an answer."""
     return "" if key is None else f"  (to {PROMPTS[key] if isinstance(key, int) else key})"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _clock(time: str | None) -> str:

@@ -21,7 +21,7 @@ from ..bot import DEFAULT_STORE, Bot
 from ..errors import ConfigurationError, StoreUnreachable, UnknownFormat
 from ..stores import Loaded, Store, wall_clock
 from ..user import User
-from . import findings, serve
+from . import findings, serve, view
 
 if TYPE_CHECKING:  # a Python may be built without SQLite, and have a store elsewhere
     import sqlite3
@@ -49,8 +49,8 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """Bytes of what is kept: the store needs a little more."""
-        return sum(len(name.encode()) + len(value.encode()) for name, value in self.loaded.fields.items())
+        """Bytes of what is kept."""
+        return view.size(self.loaded.fields)
 
     @property
     def whose(self) -> dict[str, str]:
