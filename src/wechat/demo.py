@@ -5,8 +5,11 @@ It begins with the conversations of the article of 2017, word for word, and goes
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
+
+import anyio
 
 from . import (
     Article,
@@ -176,10 +179,24 @@ def parrot(message: TextMessage, said: int = 0) -> Dialog:
     yield
 
 
+@step
+async def ponder(question: str) -> str:
+    """Takes as long as a language model that has much to say."""
+    await anyio.sleep(20)
+    return f"「{question}」我想了二十秒：先睡一觉，明天再说。"
+
+
+@routes.text("慢慢想")
+def slow(message: TextMessage) -> Dialog:
+    """WeChat waits five seconds, three times; then the user fetches the answer, whatever happens to the worker meanwhile."""
+    question = yield from ask.text("想问什么？我要想二十秒，比微信肯等的时间长。")
+    return (yield from ponder(question))
+
+
 @routes.text("帮助", interrupt=True)
 def help_(message: TextMessage) -> str:
     """May be asked in the middle of everything."""
-    words = ("累加器", "会话记录", "会话菜单", "猜数字", "买水果", "拍照", "github")
+    words = ("累加器", "会话记录", "会话菜单", "猜数字", "买水果", "慢慢想", "拍照", "github")
     return "可以说：" + " ".join(map(link, words)) + "\n随时回复“取消”结束当前对话。"
 
 
@@ -188,3 +205,15 @@ def make_bot(token: str = "demo", store: Any = None, **settings: Any) -> Bot:
     bot = Bot(token, store=store, **settings)
     bot.include(routes)
     return bot
+
+
+#: of an account that there is not: so that the page can show both modes
+KEY, APPID = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG", "wx0123456789abcdef"
+
+
+def served(store: str | None = None) -> Bot:
+    """The demo bot as the command serves it: with what the environment says, and else as suits a try."""
+    token = os.environ.get("WECHAT_TOKEN") or "demo"
+    if os.environ.get("WECHAT_AES_KEY"):
+        return make_bot(token, store)
+    return make_bot(token, store, aes_key=KEY, appid=APPID, plaintext=True)

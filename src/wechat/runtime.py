@@ -23,7 +23,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -189,6 +189,8 @@ class Runtime:
         self._pid = os.getpid()
         self.worker = Worker()
         self.jobs: set[Job] = set()
+        #: who carries out an effect of which kind
+        self.carry: Mapping[type[Any], Carrier] = CARRY
 
     def now(self) -> int:
         """The store's time."""
@@ -428,7 +430,7 @@ class Drive:
     """One generator of effects, driven to its end."""
 
     def __init__(self, runtime: Runtime, key: str, patience: float) -> None:
-        self._runtime, self._key, self._patience = runtime, key, patience
+        self._runtime, self.key, self._patience = runtime, key, patience
         self.reached = False  # whether anything of it is on record, or was there already
         self.trouble: StoreUnreachable | None = None  # what the store said last, if it cannot be used
         self._jobs: list[Job] = []  # the last is waited for; a hook may be asked while a step runs
@@ -438,13 +440,13 @@ class Drive:
     async def run(self, work: turn.Effects) -> Any:
         came: Any = None
         try:
-            with self._runtime.driving(self._key, self):
+            with self._runtime.driving(self.key, self):
                 while True:
                     try:
                         effect = work.send(came)
                     except StopIteration as end:
                         return end.value
-                    came = await CARRY[type(effect)](self, effect)
+                    came = await self._runtime.carry[type(effect)](self, effect)
         finally:
             work.close()  # of a turn that broke off: it is under way no more
             for job in self._jobs:
@@ -452,7 +454,7 @@ class Drive:
 
     async def load(self, effect: turn.Load) -> turn.Loaded:
         began = self._runtime.monotonic()
-        asked, loaded = await self._ask(lambda: self._runtime.store.load(self._key))
+        asked, loaded = await self._ask(lambda: self._runtime.store.load(self.key))
         self._runtime.heard(loaded.now, asked)
         waited = int((asked - began) * 1000)
         return replace(loaded, waited=waited) if waited else loaded
@@ -477,10 +479,10 @@ class Drive:
     async def write(self, effect: turn.Write) -> turn.Written | turn.Loaded:
         version = secrets.token_urlsafe(9)
         patch = Patch(version, effect.put, effect.drop, effect.expires, effect.wake)
-        asked, came = await self._ask(lambda: self._runtime.store.patch(self._key, effect.version, patch))
+        asked, came = await self._ask(lambda: self._runtime.store.patch(self.key, effect.version, patch))
         self._runtime.heard(came.now, asked)
         if effect.wake or isinstance(came, turn.Loaded):
-            self._runtime.ring(self._key, self)
+            self._runtime.ring(self.key, self)
         if isinstance(came, turn.Loaded):
             return came
         self.reached = True
@@ -499,7 +501,7 @@ class Drive:
             return
         # a hint: the load that follows asks again
         with anyio.CancelScope() as self._waiting, contextlib.suppress(StoreUnreachable):
-            await self._runtime.store.wait(self._key, effect.until, effect.version)
+            await self._runtime.store.wait(self.key, effect.until, effect.version)
 
     def look_again(self) -> None:
         """What it waits for has changed."""
@@ -552,7 +554,7 @@ class Drive:
 
     async def spawn(self, effect: turn.Spawn) -> None:
         self._runtime.worker.works.add(effect.name)
-        drive = Drive(self._runtime, self._key, self._runtime.patience.turn)
+        drive = Drive(self._runtime, self.key, self._runtime.patience.turn)
         self._runtime.spawn(drive.beside(effect.work), effect.name)
 
     async def beside(self, work: turn.Effects) -> None:
@@ -560,19 +562,20 @@ class Drive:
         try:
             await self.run(work)
         finally:
-            self._runtime.ring(self._key, self)
+            self._runtime.ring(self.key, self)
 
     async def answer(self, effect: turn.Answer) -> None:
-        self._runtime.answer(self._key, effect.message, effect.say, effect.doubt)
+        self._runtime.answer(self.key, effect.message, effect.say, effect.doubt)
 
     async def keep(self, effect: turn.Keep) -> None:
-        self._runtime.keep(self._key, effect)
+        self._runtime.keep(self.key, effect)
 
     async def report(self, effect: turn.Report) -> None:
         self._runtime.report(effect.turn)
 
 
-CARRY: dict[type[Any], Callable[[Drive, Any], Coroutine[Any, Any, Any]]] = {
+Carrier: TypeAlias = Callable[[Drive, Any], Coroutine[Any, Any, Any]]
+CARRY: Mapping[type[Any], Carrier] = {
     turn.Load: Drive.load,
     turn.Write: Drive.write,
     turn.Wait: Drive.wait,

@@ -20,7 +20,7 @@ from typing import Protocol, cast
 from ..errors import WeChatError
 
 #: in the order of the help
-COMMANDS = ("demo", "new", "run", "send", "check-url", "doctor", "inspect", "end", "forget")
+COMMANDS = ("demo", "new", "dev", "run", "send", "check-url", "doctor", "inspect", "end", "forget")
 
 
 class Command(Protocol):

@@ -1,6 +1,7 @@
-"""Serve the demo bot: see in a minute what a dialog is.
+"""Serve the demo bot, and a page to talk to it: see in a minute what a dialog is.
 
-Nothing is needed for it, no account and no database. Leave it running, and talk to it from another terminal:
+Nothing is needed for it, no account and no database. Open the address that it prints, and say something; or talk to the
+bot from another terminal:
 
   wechat-dialog send http://127.0.0.1:8000/wechat --user me
 
@@ -19,40 +20,38 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..web import asgi
-from . import serve
+from . import dev, serve
 
 PATH = "/wechat"
 
 WELCOME = """\
-演示机器人在 {url}
-在另一个终端里和它说话：
-  {command} send {url} --user me 买水果{more}
+演示机器人的网页在 {page} ，在浏览器里打开它。
+也可以在另一个终端里和它说话：
   {command} send {url} --user me{more}
 对话保存在 {store}。按 Ctrl-C 停下，再启动，对话会接着进行。
 
-The demo bot is at {url}
-Talk to it from another terminal: the first line above says one thing, the second one opens a chat.
+The page of the demo bot is {page} : open it in a browser.
+Or talk to it from another terminal: the line above opens a chat.
 Conversations are kept in {store}. Stop it with Ctrl-C and start it again: they go on where they were.
 """
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    serve.address(parser)
+    dev.address(parser)
     parser.add_argument("--store", metavar="URL", help="(default: WECHAT_STORE, or a SQLite file in your data folder)")
 
 
 def main(options: argparse.Namespace) -> int:
     serve.uvicorn()
-    from ..demo import make_bot  # what users import, and so all of it
-
-    token = serve.variable("WECHAT_TOKEN")
     store = options.store or serve.variable("WECHAT_STORE") or f"sqlite:///{_file()}"
-    bot = make_bot(token=token or "demo", store=store)
-    url = serve.url(options.host, options.port, PATH)
-    more = " --token …" if token else ""
-    print(WELCOME.format(command=_command(), url=url, store=_without_password(store), more=more), flush=True)
-    return serve.serve(asgi.app(bot, path=PATH), host=options.host, port=options.port)
+    from ..demo import served
+
+    served(store)  # so that what is wrong is said at once
+    page, url = (serve.url(options.host, options.port, path) for path in ("/", PATH))
+    more = " --token …" if serve.variable("WECHAT_TOKEN") else ""
+    told = {"command": _command(), "page": page, "url": url, "store": _without_password(store), "more": more}
+    print(WELCOME.format(**told), flush=True)
+    return dev.shown(options, "wechat.demo:served", PATH, demo=True, environment={"WECHAT_STORE": store})
 
 
 def _command() -> str:

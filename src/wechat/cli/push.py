@@ -45,6 +45,10 @@ def voice(recognition: str) -> Fields:
     return {"MsgType": "voice", "MediaId": _media(), "Format": "amr", "Recognition": recognition}
 
 
+def video() -> Fields:
+    return {"MsgType": "video", "MediaId": _media(), "ThumbMediaId": _media()}
+
+
 def location(place: str) -> Fields:
     """Of ``latitude,longitude`` or ``latitude,longitude,label``. Raises `ValueError` for anything else."""
     latitude, longitude, *label = place.split(",", 2)
@@ -54,8 +58,8 @@ def location(place: str) -> Fields:
     return {"MsgType": "location", "Location_X": x, "Location_Y": y, "Scale": 15, "Label": "".join(label)}
 
 
-def link(url: str) -> Fields:
-    return {"MsgType": "link", "Title": url, "Description": "", "Url": url}
+def link(url: str, title: str = "", description: str = "") -> Fields:
+    return {"MsgType": "link", "Title": title or url, "Description": description, "Url": url}
 
 
 def click(key: str) -> Fields:
@@ -108,12 +112,12 @@ class Sender:
         xml = self.message(fields)
         for attempt in range(1, PUSHES + 1):
             try:
-                return self.shown(self._push(xml))
+                return self.shown(self.post(*self.signed(xml)))
             except BadReply as error:
                 note(str(error))
                 return None
             except (OSError, http.client.HTTPException) as error:
-                note(f"push {attempt} of {PUSHES}: {_reason(error, self.seconds)}")
+                note(f"push {attempt} of {PUSHES}: {reason(error, self.seconds)}")
         return None
 
     def message(self, fields: Fields) -> str:
@@ -130,9 +134,8 @@ class Sender:
         body = _xml({"ToUserName": self.account, "Encrypt": encrypted})
         return {**signature(self.token, encrypted), "openid": self.user, "encrypt_type": "aes"}, body.encode()
 
-    def _push(self, xml: str) -> bytes:
-        """The body that came back; `OSError` where none did."""
-        query, body = self.signed(xml)
+    def post(self, query: Mapping[str, str], body: bytes) -> bytes:
+        """One push. Gives the body that came back; `OSError` or `http.client.HTTPException` where none did."""
         url = f"{self.url}{'&' if '?' in self.url else '?'}{urlencode(query)}"
         request = urllib.request.Request(url, body, {"Content-Type": "text/xml"})
         with _opener(url).open(request, timeout=self.seconds) as response:
@@ -141,17 +144,24 @@ class Sender:
 
     def shown(self, body: bytes) -> str:
         """What of a body the user sees. Raises `BadReply`."""
+        came = self.opened(body)
+        return SHOWN[_field(came, "MsgType")](came) if came else ""
+
+    def clear(self, body: bytes) -> str:
+        """A reply in clear. Raises `BadReply`."""
+        return (body if self.cipher is None else _opened(self.cipher, _fields(body))).decode("utf-8", "replace")
+
+    def opened(self, body: bytes) -> Came:
+        """The fields of a reply to this user; none where there is no reply. Raises `BadReply`."""
         if body in (b"", b"success"):
-            return ""
-        came = _fields(body)
-        if self.cipher is not None:
-            came = _fields(_opened(self.cipher, came))
+            return {}
+        came = _fields(body if self.cipher is None else _opened(self.cipher, _fields(body)))
         if (_field(came, "ToUserName"), _field(came, "FromUserName")) != (self.user, self.account):
             raise BadReply("the reply is not from this account to this user")
         kind = _field(came, "MsgType")
         if not _field(came, "CreateTime").isdigit() or kind not in SHOWN:
             raise BadReply(f"the reply has no CreateTime, or is of no kind that there is: {kind!r}")
-        return SHOWN[kind](came)
+        return came
 
 
 def signature(token: str, *sealed: str) -> dict[str, str]:
@@ -191,7 +201,8 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(_NoRedirect, *proxies)
 
 
-def _reason(error: Exception, seconds: float) -> str:
+def reason(error: Exception, seconds: float) -> str:
+    """Why no answer came."""
     if isinstance(error, urllib.error.HTTPError):
         with error:
             return f"HTTP {error.code}: {error.read(200).decode('utf-8', 'replace').strip()}"

@@ -57,7 +57,7 @@ def found(name: str) -> Bots:
     module, separator, variable = name.partition(":")
     if not (separator and variable and all(part.isidentifier() for part in module.split("."))):
         raise ConfigurationError(f"a bot is named as module:variable, like bots:bot (for bots.py), not {name!r}")
-    there = _imported(module)
+    there = imported(module)
     value = getattr(there, variable, None)
     if _is_bot(value) or _are_bots(value):
         return value
@@ -65,7 +65,8 @@ def found(name: str) -> Bots:
     raise ConfigurationError(f"{variable} {is_now} in {module} ({there.__file__}); {_others(there, module)}")
 
 
-def _imported(module: str) -> ModuleType:
+def imported(module: str) -> ModuleType:
+    """A module of the working folder, or an installed one. Raises `ConfigurationError` where there is none."""
     folder = os.getcwd()
     if folder not in sys.path:
         sys.path.insert(0, folder)

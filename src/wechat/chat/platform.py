@@ -1,0 +1,121 @@
+"""Plays WeChat for the page: pushes a message to the bot as WeChat does, and says of each push how it went.
+
+Five seconds for each push, three pushes of one message; what is answered first counts; then the fault. A reply may be lost on
+its way on purpose, and every push be made twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import http.client
+import itertools
+import time
+import urllib.error
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from ..cli import push
+
+#: pushes under way at once
+MOST = 64
+#: seconds before a push is made again that met nobody
+AGAIN = 1.0
+
+Fields = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pushed:
+    """What came of one push: the reply's fields where `state` is answered; none where it is silent."""
+
+    state: str
+    reply: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class Platform:
+    """WeChat, as one bot sees it. `told` is told of each push, when it begins and when it is over."""
+
+    def __init__(self, told: Callable[[str, Fields], None]) -> None:
+        self._told = told
+        self._count = itertools.count(1)
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    async def deliver(
+        self, sender: push.Sender, message: str, xml: str, *, twice: bool = False, loses: Callable[[], bool]
+    ) -> Pushed:
+        """Push a message, up to three times. Gives what is shown of it: answered, silent, or failed."""
+        for number in range(1, push.PUSHES + 1):
+            one = asyncio.ensure_future(self._push(sender, message, xml, number, loses))
+            twin = asyncio.ensure_future(self._push(sender, message, xml, number, bool, twin=True)) if twice else None
+            came = await one
+            if twin is not None and came.state in ("late", "refused"):
+                came = await twin
+            if came.state in ("answered", "silent", "broken"):
+                return came if came.state != "broken" else Pushed("failed")
+            if came.state == "refused" and number < push.PUSHES:
+                await asyncio.sleep(AGAIN)
+        return Pushed("failed")
+
+    async def _push(
+        self, sender: push.Sender, message: str, xml: str, number: int, loses: Callable[[], bool], twin: bool = False
+    ) -> Pushed:
+        query, body = sender.signed(xml)
+        sealed = sender.cipher is not None
+        delivery: Fields = {
+            "id": f"d{next(self._count)}",
+            "message": message,
+            "number": number,
+            "twin": twin,
+            "began": _now(),
+            "ended": None,
+            "ms": None,
+            "state": "waiting",
+            "status": None,
+            "why": "",
+            "sealed": sealed,
+            "request": xml,
+            "response": "",
+            **({"sealedRequest": body.decode(), "sealedResponse": ""} if sealed else {}),
+        }
+        self._told(sender.user, delivery)
+        began = time.monotonic()
+        pushed, more = await self._came(sender, query, body, loses)
+        took = round((time.monotonic() - began) * 1000)
+        self._told(sender.user, {**delivery, **more, "state": pushed.state, "ended": _now(), "ms": took})
+        return pushed
+
+    async def _came(
+        self, sender: push.Sender, query: Mapping[str, str], body: bytes, loses: Callable[[], bool]
+    ) -> tuple[Pushed, Fields]:
+        """What came of it, and what is told of that."""
+        self._limiter = self._limiter or anyio.CapacityLimiter(MOST)
+        try:
+            answer = await anyio.to_thread.run_sync(sender.post, query, body, limiter=self._limiter)
+        except urllib.error.HTTPError as error:
+            return Pushed("refused"), {"status": error.code, "why": push.reason(error, sender.seconds)}
+        except (OSError, http.client.HTTPException) as error:
+            state = "late" if _is_late(error) else "refused"
+            return Pushed(state), {"why": push.reason(error, sender.seconds)}
+        shown: Fields = {"status": 200, "response": answer.decode("utf-8", "replace")}
+        try:
+            reply = sender.opened(answer)
+            if reply and sender.cipher is not None:
+                shown |= {"sealedResponse": shown["response"], "response": sender.clear(answer)}
+        except push.BadReply as error:
+            return Pushed("broken"), {**shown, "why": str(error)}
+        if loses():
+            return Pushed("lost"), shown
+        return Pushed("answered" if reply else "silent", reply), shown
+
+
+def _is_late(error: Exception) -> bool:
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    return isinstance(cause, TimeoutError)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
