@@ -147,7 +147,7 @@ class Chat(testing.Chat):
         self.bot, self.user = bot, user
         self.count = 0
         self.last: Message | None = None
-        self._begin(self.world, user, False)
+        self._begin(self.world, user, False, False)
 
     def _common(self) -> dict[str, Any]:
         self.count += 1

@@ -1190,6 +1190,30 @@ def test_p8_a_question_of_another_kind_is_noticed_though_the_answer_would_suit_i
     assert chat.say("4").startswith(DIVERGED)
 
 
+@pytest.mark.parametrize("keyed", [False, True])
+def test_p8_nor_is_what_was_asked_last_answered_to_another_question(keyed: bool) -> None:
+    """Its user never saw the question that the new code asks there."""
+
+    def confirms(message: Any) -> Any:
+        return f"{(yield ask.confirm('sure?', key='sure' if keyed else None))}"
+
+    def remarks_first(message: Any) -> Any:
+        remark = yield ask.text("a remark?", key="remark" if keyed else None)
+        return f"{remark}: {(yield ask.confirm('sure?', key='sure' if keyed else None))}"
+
+    def says_more(message: Any) -> Any:
+        return f"{(yield ask.confirm('are you really sure?', key='sure' if keyed else None))}, so be it"
+
+    chat = Chat(as_d(confirms))
+    chat.say("d")
+    deploy(chat, as_d(remarks_first))
+    assert chat.say("yes") == f"{DIVERGED}\nrouted_afresh yes"
+    chat = Chat(as_d(confirms))
+    chat.say("d")
+    deploy(chat, as_d(says_more))
+    assert chat.say("yes") == "True, so be it"
+
+
 def test_p8_other_words_are_no_other_dialog() -> None:
     def reworded(message: Any) -> Any:
         one = yield ask.text("first, please?")

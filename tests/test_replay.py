@@ -226,7 +226,7 @@ def test_a_failed_step_raises_the_same_live_and_replayed() -> None:
     [
         (journal.Lapsed(AT, "m1"), TimedOut, "timed_out"),
         (journal.Stopped(AT, "m1"), Cancelled, "cancelled"),
-        (journal.Returned(AT, "m1"), WentBack, "failed"),
+        (journal.Returned(AT, "m1"), WentBack, "cancelled"),
     ],
 )
 def test_what_interrupts_is_raised_at_the_ask(entry: Any, raised: type[BaseException], outcome: str) -> None:
@@ -348,7 +348,7 @@ def test_diverged_names_both_sides_and_the_line_of_the_dialog() -> None:
     with pytest.raises(Diverged) as caught:
         machine(steps, answer("x"))
     line = steps.__code__.co_firstlineno + 1
-    assert str(caught.value) == f"the journal has an answer, the dialog has double(…) ({__file__}:{line})"
+    assert str(caught.value) == f"the journal has an answer, the code has double(…) ({__file__}:{line})"
 
 
 def test_the_wording_of_a_question_never_diverges() -> None:

@@ -112,6 +112,10 @@ def make() -> Bot:
         except StepFailed as failed:
             return failed.message
 
+    @bot.text("saves")
+    def saves(message: Message) -> Any:
+        return f"no. {yield save('it')}"
+
     @bot.text("broken")
     def broken(message: Message) -> Any:
         raise RuntimeError("a bug")
@@ -316,7 +320,32 @@ def test_what_is_done_from_outside_is_done_to_whoever_talks_here(chat: Chat) -> 
     assert chat.say("visits") == "visit 2\nyour parcel"
 
 
-def test_a_bug_in_a_dialog_is_an_apology_and_in_the_log(chat: Chat, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_dialog_fails_with_fails_the_test_unless_that_wants_the_apology(chat: Chat) -> None:
+    with pytest.raises(RuntimeError, match="a bug"):
+        chat.say("broken")
+    assert chat.say("visits") == "visit 1"
+    with pytest.raises(StepFailed, match="no luck") as caught:
+        Chat(make(), steps={save: unlucky}).other("oOther").say("saves")
+    assert isinstance(caught.value.__cause__, OSError)
+    late = Chat(make(), steps={save: unlucky})
+    late.slow(save, 20)
+    assert late.say("saves") == "正在思考… 继续"
+    with pytest.raises(StepFailed):
+        late.later(20)
+
+
+def unlucky(what: str) -> int:
+    raise OSError("no luck")
+
+
+def test_who_sees_to_errors_is_not_disturbed(chat: Chat) -> None:
+    bot = make()
+    bot.on_error(lambda message, error: f"sorry: {error}")
+    assert Chat(bot).say("broken") == "sorry: a bug"
+
+
+def test_a_bug_in_a_dialog_is_an_apology_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    chat = Chat(make(), raises=False)
     assert chat.say("broken") == "抱歉，出错了，请稍后再试。"
     assert "RuntimeError: a bug" in caplog.text
 

@@ -19,7 +19,7 @@ from . import journal, record
 from .dialog import Ask, Recall, Say, Sentence, Step
 from .errors import DialogError, Diverged, UnknownFormat
 from .record import Arrival, Carrier, Record, Seen, Standing
-from .replay import Incoming, Machine, Medium, Said, accepts, replay, sign
+from .replay import Incoming, Machine, Medium, Said, accepts, fits, replay, sign, to
 from .router import Route, Router, normal
 
 POISON = 3  #: claims without progress, after which a message is quarantined
@@ -317,8 +317,8 @@ class Attempt:
             return None
         try:
             machine = replay(self.conduct.router.scripts, lines, self.voice)
-            if not self.rec.turn and not isinstance(machine.want, Ask):
-                machine.diverge("an ask", machine.stands_at())
+            if not self.rec.turn:
+                self._judge(machine)
         except UnknownFormat:
             raise
         except Exception as error:  # whatever it is, this user must be told, and go on
@@ -327,6 +327,12 @@ class Attempt:
             return None
         self.settle(machine)
         return machine
+
+    def _judge(self, machine: Machine) -> None:
+        """Between turns it must stand at the question that its user was asked."""
+        key = None if self.rec.standing is None else self.rec.standing.key
+        if not isinstance(machine.want, Ask) or not fits(machine.want, key):
+            machine.diverge(f"a question{to(key)}", machine.stands_at())
 
     def settle(self, machine: Machine) -> None:
         """`Reroute` in the turn that began the dialog, or at a time-out, would never end: it is an error there."""
@@ -662,6 +668,7 @@ class Attempt:
             timeout if timeout == math.inf else int(timeout),
             tuple(kind if isinstance(kind, str) else kind.__name__ for kind in ask.accept or ()),
             tuple(normal(str(label)) for label in labels),
+            sign(ask),
         )
 
     def reroute(self) -> None:

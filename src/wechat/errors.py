@@ -99,7 +99,7 @@ class Diverged(DialogError):
     """The dialog's code no longer asks what its journal answers."""
 
     def __init__(self, expected: str, found: str, where: str) -> None:
-        super().__init__(f"the journal has {expected}, the dialog has {found} ({where})")
+        super().__init__(f"the journal has {expected}, the code has {found} ({where})")
         #: the journal's side
         self.expected = expected
         #: the code's side

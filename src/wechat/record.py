@@ -136,6 +136,7 @@ class Standing:
     timeout: float = 0  # ms; math.inf: for ever
     accepts: tuple[str, ...] = ()  # names of the types it takes as they are
     labels: tuple[str, ...] = ()  # of its options, normalised
+    key: str | int | None = None  # as an answer to it has it
 
 
 @dataclasses.dataclass
@@ -916,7 +917,9 @@ def _head(rec: Record) -> str:
     timeout = None if stand is None else -1 if stand.timeout == math.inf else int(stand.timeout)
     values = [FORMAT, *_head_values(rec)[:-1], timeout]
     if stand and (stand.accepts or stand.labels):
-        values += [stand.accepts, stand.labels]
+        values += [stand.key, stand.accepts, stand.labels]
+    elif stand and stand.key is not None:
+        values += [stand.key]
     return compact(values)
 
 
@@ -926,7 +929,9 @@ def _read_head(rec: Record, values: list[Any]) -> None:
     rec.__dict__.update(zip(_HEAD, values[1:], strict=False))
     timeout, *more = values[1 + len(_HEAD) :]
     if timeout is not None:
-        rec.standing = Standing(math.inf if timeout < 0 else timeout, *(tuple(part) for part in more))
+        key = more.pop(0) if more and not isinstance(more[0], list) else None
+        accepts, labels = map(tuple, more or ((), ()))
+        rec.standing = Standing(math.inf if timeout < 0 else timeout, accepts, labels, key)
 
 
 def _part(part: Part) -> str:

@@ -180,7 +180,13 @@ def sign(ask: Ask[Any]) -> str | int | None:
     return journal.PROMPTS.index(name) if ask.accept is None and name in journal.PROMPTS else None
 
 
-def _to(key: str | int | None) -> str:
+def fits(ask: Ask[Any], key: str | int | None) -> bool:
+    """Whether what was put on record of an ask (its `sign`) is true of this one."""
+    return key is None or key == (ask.key if isinstance(key, str) else sign(dataclasses.replace(ask, key=None)))
+
+
+def to(key: str | int | None) -> str:
+    """Of what is for an ask, for which one."""
     if key is None or isinstance(key, str):
         return "" if key is None else f" to {key!r}"
     if key >= len(journal.PROMPTS):
@@ -401,11 +407,10 @@ class Machine:
 
     def _answers(self, entry: journal.Answered) -> Ask[Any]:
         """The ask that an answer is for: of the same key, or else of the same kind."""
-        wanted, keyed = f"an answer{_to(entry.key)}", isinstance(entry.key, str)
+        wanted = f"an answer{to(entry.key)}"
         ask = self._asks(entry, wanted)
-        found = ask.key if keyed else sign(dataclasses.replace(ask, key=None))
-        if entry.key is not None and entry.key != found:
-            self.diverge(wanted, f"{ask!r} with key {ask.key!r}" if keyed else repr(ask))
+        if not fits(ask, entry.key):
+            self.diverge(wanted, f"{ask!r} with key {ask.key!r}" if isinstance(entry.key, str) else repr(ask))
         return ask
 
     def _asks(self, entry: Entry, expected: str) -> Ask[Any]:
@@ -642,7 +647,7 @@ def check_format(scripts: Mapping[str, Script], entries: Iterable[str]) -> None:
         if isinstance(entry, journal.Began | journal.Afresh) and entry.dialog in scripts:
             scripts[entry.dialog].of(entry.version)
         elif isinstance(entry, journal.Answered | journal.Misread):
-            _to(entry.key)
+            to(entry.key)
 
 
 def _frames(part: Any) -> Iterable[Any]:
@@ -687,6 +692,7 @@ FEED: dict[type[Any], Callable[[Machine, Any], None]] = {
 #: what an exception that leaves a dialog means; the first that fits
 OUTCOMES: dict[type[BaseException], str] = {
     Cancelled: "cancelled",
+    WentBack: "cancelled",
     TimedOut: "timed_out",
     GaveUp: "gave_up",
     Reroute: "rerouted",

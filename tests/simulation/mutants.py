@@ -508,6 +508,11 @@ MUTANTS: list[Mutant] = [
         "attempt",
         [
             (
+                "between turns a dialog must stand at the question that was asked",
+                "if not isinstance(machine.want, Ask) or not fits(machine.want, key):",
+                "if not isinstance(machine.want, Ask):",
+            ),
+            (
                 "who gets another answer at the last chance is told that their own is to come",
                 'item is not mine and seen.state not in ("done", "fetching"):',
                 "item is not mine and False:",
@@ -614,8 +619,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "between turns a dialog waits at an ask",
-                "            if not self.rec.turn and not isinstance(machine.want, Ask):",
-                "            if False:",
+                "            if not self.rec.turn:\n                self._judge(machine)",
+                "            if False:\n                self._judge(machine)",
             ),
             (
                 "a dialog that a message began cannot send it on, so that it is sent on once",
@@ -1024,8 +1029,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "an answer is for a question of its own kind",
-                "        if entry.key is not None and entry.key != found:",
-                "        if isinstance(entry.key, str) and entry.key != found:",
+                "        if not fits(ask, entry.key):",
+                "        if isinstance(entry.key, str) and not fits(ask, entry.key):",
             ),
             (
                 "a version still to come is left alone",

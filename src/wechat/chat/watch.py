@@ -227,10 +227,11 @@ class Watched:
         except Diverged as error:
             return "", str(error)
         try:
+            fits = rec.standing is None or replay.fits(machine.want, rec.standing.key)  # type: ignore[arg-type]
             self._places[key] = (version, machine.where())
         finally:
             machine.close()
-        return self._places[key][1], None
+        return self._places[key][1], None if fits else "it asks something else there"
 
 
 LOOKS: Mapping[type[Any], Callable[[Watched, Drive, Any, Any], None]] = {

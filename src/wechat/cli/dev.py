@@ -56,6 +56,7 @@ def shown(
     serve.uvicorn()
     url = serve.url(options.host, options.port, path)
     stage = Stage(bot, path, url, demo=demo, environment=environment)
+    serve.free(options.host, options.port)
     if not demo:
         print(f"{serve.url(options.host, options.port, '/')}  (the bot: {url})", flush=True)
     return serve.serve(App(stage, path, everyone=options.everyone), host=options.host, port=options.port)

@@ -35,12 +35,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     serve.uvicorn()
-    found(options.bot)  # so that what is wrong is said once, here, and not by every worker
+    bots = found(options.bot)  # so that what is wrong is said once, here, and not by every worker
+    serve.free(options.host, options.port)
+    _warn_of_a_known_token(bots, options.host)
     os.environ[BOT], os.environ[PATH] = options.bot, serve.rooted(options.path, "--path")
     print(serve.url(options.host, options.port, options.path), flush=True)
     return serve.serve(
         f"{__name__}:application", factory=True, host=options.host, port=options.port, workers=options.workers
     )
+
+
+def _warn_of_a_known_token(bots: Bots, host: str) -> None:
+    """Whoever knows the Token of a bot can send in WeChat's name, and everybody knows that of the examples."""
+    each = bots.values() if isinstance(bots, Mapping) else (bots,)
+    if host not in ("127.0.0.1", "::1", "localhost") and any(bot.settings.token == "demo" for bot in each):
+        print(
+            "The Token is demo, which everybody knows, and the bot can be reached from elsewhere: set WECHAT_TOKEN.",
+            file=sys.stderr,
+        )
 
 
 def application() -> asgi.App:

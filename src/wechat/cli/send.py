@@ -31,11 +31,19 @@ KINDS: Mapping[str, tuple[str, str, Callable[[str], push.Fields]]] = {
 }
 
 
+#: what may be wrong where it says so
+HINTS: Mapping[str, str] = {
+    "HTTP 403": "The bot has another Token (or mode) than this command: say --token, or set WECHAT_TOKEN here, too.",
+    "HTTP 404": "The bot is at another path: /wechat, unless run was told another --path.",
+    "refused": "Nothing listens there: is the bot running, at that port?",
+}
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", type=_url, help="where the bot is, like http://127.0.0.1:8000/wechat")
     parser.add_argument("--user", required=True, metavar="OPENID", help="who sends it: any name")
     parser.add_argument(
-        "text", metavar="TEXT", nargs="?", help="what is typed; without it, or -: lines are read from stdin, a chat"
+        "text", metavar="TEXT", nargs="*", help="what is typed; without it, or -: lines are read from stdin, a chat"
     )
     _others(parser.add_mutually_exclusive_group())
     known = parser.add_argument_group("what the account and the server know of each other")
@@ -76,14 +84,15 @@ def main(options: argparse.Namespace) -> int:
 
 def _messages(options: argparse.Namespace) -> Iterator[push.Fields]:
     """One message, or one for each line that is typed."""
-    if options.fields is not None and options.text is not None:
+    text = " ".join(options.text)
+    if options.fields is not None and text:
         raise ConfigurationError("one message at a time: a TEXT, or one of the others")
     if options.fields is not None:
         yield options.fields
-    elif options.text in (None, "-"):
+    elif text in ("", "-"):
         yield from map(push.text, _lines())
     else:
-        yield push.text(options.text)
+        yield push.text(text)
 
 
 def _lines() -> Iterator[str]:
@@ -93,13 +102,20 @@ def _lines() -> Iterator[str]:
             line = input(prompt)
         except EOFError:
             return
+        except KeyboardInterrupt:
+            print()  # the shell's own prompt comes next
+            return
         if line:
             yield line
 
 
 def _say(sender: push.Sender, fields: push.Fields) -> bool:
-    """Send it, and print what the user sees. Gives whether that is not the fault."""
-    shown = sender.send(fields, lambda why: print(why, file=sys.stderr, flush=True))
+    """Send it, and print what the user sees; where that is the fault also what may be the cause. Gives whether it is not."""
+    whys: list[str] = []
+    shown = sender.send(fields, whys.append)
+    hints = [hint for sign, hint in HINTS.items() if shown is None and whys and sign in whys[-1]]
+    for line in [*dict.fromkeys(whys), *hints]:
+        print(line, file=sys.stderr, flush=True)
     print(push.FAULT if shown is None else shown or push.SILENCE, flush=True)
     return shown is not None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
+import socket
 from types import ModuleType
 from typing import Any
 
@@ -53,6 +55,17 @@ def serve(application: Any, *, host: str, port: int, **more: Any) -> int:
     except SystemExit as end:  # uvicorn's way to say that the port is taken, having said so
         return int(end.code or 0)
     return 0
+
+
+def free(host: str, port: int) -> None:
+    """Raises `ConfigurationError` where nobody could listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(f"another program has port {port}: end it, or say --port {port + 1}") from None
+        raise ConfigurationError(f"nobody can listen at {host}, port {port}: {error.strerror or error}") from None
 
 
 def uvicorn() -> ModuleType:

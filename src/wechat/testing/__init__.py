@@ -49,7 +49,8 @@ class Chat:
 
     `user`: the openid. `steps`: functions that are called instead of those of steps. `now`: when it begins (aware; else the
     day's time). `replay_check`: whether every turn is replayed, which finds dialogs that depend on more than their journal; what is
-    between two yields, and in a ``finally``, runs again then, as it does in production.
+    between two yields, and in a ``finally``, runs again then, as it does in production. `raises`: whether what a dialog fails with
+    is raised here, where no ``on_error`` hook sees to it; else its user gets the apology, as in production.
     """
 
     def __init__(
@@ -60,20 +61,21 @@ class Chat:
         steps: Mapping[StepFunction[..., Any], Callable[..., Any]] | None = None,
         now: dt.datetime | None = None,
         replay_check: bool = True,
+        raises: bool = True,
     ) -> None:
         began = time.time_ns() // 1_000_000 if now is None else int(now.timestamp() * 1000)
         fakes = {step.name: fake for step, fake in (steps or {}).items()}
-        self._begin(World(bot, began, fakes), user, replay_check)
+        self._begin(World(bot, began, fakes), user, replay_check, raises)
 
-    def _begin(self, world: World, user: str, replay_check: bool) -> None:
-        self._world, self._user, self._checks = world, user, replay_check
+    def _begin(self, world: World, user: str, replay_check: bool, raises: bool) -> None:
+        self._world, self._user, self._checks, self._raises = world, user, replay_check, raises
         self._last = ""
         world.attend()
 
     def other(self, user: str) -> Chat:
         """Another user of the same bot, at the same time."""
         chat = Chat.__new__(Chat)
-        chat._begin(self._world, user, self._checks)
+        chat._begin(self._world, user, self._checks, self._raises)
         return chat
 
     # ---- what the user does: each gives what is shown ----
@@ -120,6 +122,8 @@ class Chat:
         message = self._whole(message)
         said = self._world.pushed(message)
         self._last = said.text if isinstance(said, Text) else ""
+        if self._raises:
+            self._world.complain()
         if self._checks:
             self._world.check(message)
         return visible(said.text) if isinstance(said, Text) else said
@@ -143,6 +147,8 @@ class Chat:
     def later(self, seconds: float) -> None:
         """Let so much time go by; what is slow goes on meanwhile."""
         self._world.run(lambda: False, self._world.now + int(seconds * 1000))
+        if self._raises:
+            self._world.complain()
 
     def slow(self, step: StepFunction[..., Any], seconds: float, /) -> None:
         """From now on that step takes so long."""

@@ -19,7 +19,7 @@ from .. import record, replay, turn
 from ..attempt import Delivery, Turn, Worker
 from ..bot import Bot
 from ..dialog import Ask, innermost
-from ..errors import Diverged
+from ..errors import Diverged, StepFailed
 from ..receive import Message
 from ..reply import Reply, Text, decode
 from ..runtime import Runtime, ask_hooks, written
@@ -107,6 +107,8 @@ class World:
         self.bot, self.now, self.fakes = bot, now, fakes
         self.count = 0
         self.durations: dict[str, int] = {}
+        self.errors: list[BaseException] = []  # that dialogs failed with
+        self._failed: BaseException | None = None  # what the last step to fail raised
         self.store = MemoryStore(lambda: self.now)
         self.host = Host()
         self.works: list[Work] = []
@@ -297,6 +299,7 @@ class World:
         except self.ends:
             raise
         except BaseException as error:
+            self._failed = error
             return None, error
 
     def hook(self, work: Work, effect: turn.Hook) -> Any:
@@ -343,6 +346,14 @@ class World:
 
     def reported(self, over: Turn) -> None:
         self.bot._report(over)
+        if over.error is not None and not self.bot._hooks["on_error"]:
+            self.errors.append(over.error)
+
+    def complain(self) -> None:
+        """Raise what a dialog failed with; a step's failure with what the step itself raised."""
+        errors, self.errors = self.errors, []
+        if errors:
+            raise errors[0] from (self._failed if isinstance(errors[0], StepFailed) else errors[0].__cause__)
 
     # ---- replay ----
 

@@ -37,7 +37,7 @@ const chosen = {
   language: navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en",
   theme: "auto",
   user: "",
-  tab: "timeline",
+  tab: "chat",
   ...kept(),
 };
 
@@ -614,7 +614,8 @@ class Person {
     this.bubbles = new Feed(this.part(".log"), (bubble) => this.drawBubble(bubble));
     this.rows = scrolling(Timeline, "ol.timeline", drawRow, "timelineEmpty");
     this.deliveries = scrolling(Feed, "div.deliveries", (delivery) => drawDelivery(delivery, this), "deliveriesEmpty");
-    this.record = el("div.scroll.record", { tabindex: "0", role: "group" });
+    this.record = el("div.record", { tabindex: "0", role: "group" });
+    this.eraser = button("plain.bad");
     this.listen();
     this.take(user);
   }
@@ -736,24 +737,32 @@ class Person {
   }
 
   showRecord() {
-    this.record.setAttribute("aria-label", say("record"));
-    this.record.replaceChildren(...drawRecord(this.stand), this.recordFoot());
-  }
-
-  recordFoot() {
     const { store, forgets } = told.bot;
-    const kept = el("p.facts", {}, el("span", {}, `${say("store")} `, el("code", {}, store ?? ""), forgets ? say("forgets") : ""));
-    return el("footer", {}, kept, el("p.facts", {}, say("bytes", { bytes: this.stand.bytes ?? 0 })), this.eraser());
+    const where = el("span", {}, `${say("store")} `, el("code", {}, store ?? ""), forgets ? say("forgets") : "");
+    const foot = el("p.facts", {}, el("span", {}, say("bytes", { bytes: this.stand.bytes ?? 0 })), where);
+    this.record.setAttribute("aria-label", say("record"));
+    for (const old of [...this.record.children]) if (old !== this.eraser) old.remove();
+    this.record.prepend(...drawRecord(this.stand), foot);
+    this.record.append(this.eraser);
+    this.askToErase(this.eraser.classList.contains("sure"));
   }
 
-  /** Pressed twice: there is no way back. */
-  eraser() {
-    const node = button("plain.bad", {}, say("erase"));
-    const erase = () => post("forget", { user: this.openid });
-    node.addEventListener("click", () => (node.classList.contains("sure") ? erase() : undefined));
-    node.addEventListener("click", () => node.classList.add("sure") ?? write(node, say("eraseSure")));
-    node.addEventListener("blur", () => node.classList.remove("sure") ?? write(node, say("erase")));
-    return node;
+  /** There is no way back, so it is pressed twice. */
+  askToErase(sure) {
+    this.eraser.classList.toggle("sure", sure);
+    write(this.eraser, say(sure ? "eraseSure" : "erase"));
+  }
+
+  erase() {
+    const sure = this.eraser.classList.contains("sure");
+    this.askToErase(!sure);
+    if (sure) post("forget", { user: this.openid });
+  }
+
+  showSelected(on) {
+    this.phone.classList.toggle("selected", on);
+    this.tab.setAttribute("aria-pressed", String(on));
+    if (on) this.tab.classList.remove("fresh");
   }
 
   // what the user does
@@ -763,14 +772,20 @@ class Person {
   }
 
   listen() {
+    const on = (selector, event, does) => this.part(selector).addEventListener(event, does);
     this.phone.addEventListener("focusin", () => select(this.openid));
     this.phone.addEventListener("pointerdown", () => select(this.openid));
-    this.part(".follow").addEventListener("click", () => this.send("subscribe", { scene: "" }));
-    this.part(".more").addEventListener("click", () => this.openDrawer(this.part(".drawer").hidden));
-    this.part(".composer").addEventListener("submit", (event) => event.preventDefault() ?? this.sendWritten());
-    this.part("textarea").addEventListener("keydown", (event) => this.typed(event));
-    this.part("textarea").addEventListener("input", () => this.showWriting());
-    this.phone.addEventListener("keydown", (event) => event.key === "Escape" && this.closeDrawer());
+    this.phone.addEventListener("keydown", ({ key }) => key === "Escape" && this.closeDrawer());
+    on(".follow", "click", () => this.send("subscribe", { scene: "" }));
+    on(".more", "click", () => this.openDrawer(this.part(".drawer").hidden));
+    on("textarea", "keydown", (event) => this.typed(event));
+    on("textarea", "input", () => this.showWriting());
+    on(".composer", "submit", (event) => {
+      event.preventDefault();
+      this.sendWritten();
+    });
+    this.eraser.addEventListener("click", () => this.erase());
+    this.eraser.addEventListener("blur", () => this.askToErase(false));
   }
 
   /** Enter sends; not where it only ends the input of a Chinese word, which Safari tells by its key code alone. */
@@ -809,8 +824,7 @@ class Person {
   }
 
   openDrawer(open) {
-    const drawer = this.part(".drawer");
-    drawer.hidden = !open;
+    this.part(".drawer").hidden = !open;
     this.part(".more").setAttribute("aria-expanded", String(open));
     if (open) this.offer();
   }
@@ -821,12 +835,58 @@ class Person {
     this.part(".more").focus();
   }
 
-  /** Everything else that can be sent. */
+  /** Everything that can be sent but a text: some of it at once, the rest with a form of its own. */
   offer() {
-    const extra = ([kind, fields]) => button("extra", { onclick: () => this.takeUp(kind, fields) }, el("span.square", {}, icon(kind)), say(kind));
-    this.part(".drawer").replaceChildren(el("div.extras", {}, ...Object.entries(EXTRAS).map(extra)), el("div.chips", {}, ...this.chips()));
+    const extra = (kind) =>
+      button("extra", { onclick: () => this.compose(kind) }, el("span.square", {}, icon(kind)), el("span", {}, say(kind)));
+    const extras = el("div.extras", {}, ...Object.keys(EXTRAS).map(extra));
+    this.part(".drawer").replaceChildren(extras, el("div.chips", {}, ...this.chips()));
     this.part(".extra").focus();
   }
+
+  compose(kind) {
+    const fields = EXTRAS[kind]();
+    if (AT_ONCE.has(kind)) return this.sendExtra(kind, fields);
+    const form = el("form.fields", { onsubmit: (event) => this.submitted(event, kind, fields) });
+    const back = button("small", { onclick: () => this.offer(), "aria-label": say("back"), title: say("back") }, icon("back"));
+    form.append(el("header", {}, back, el("h3", {}, say(kind)), el("button.plain.green", {}, say("send"))));
+    form.append(...Object.entries(fields).map(([name, example]) => field(name, example)));
+    this.part(".drawer").replaceChildren(form);
+    form.querySelector("input").select();
+  }
+
+  submitted(event, kind, fields) {
+    event.preventDefault();
+    const { elements } = event.target;
+    const read = ([name, example]) => [name, typeof example === "number" ? Number(elements[name].value) : elements[name].value];
+    this.sendExtra(kind, Object.fromEntries(Object.entries(fields).map(read)));
+  }
+
+  sendExtra(kind, fields) {
+    this.openDrawer(false);
+    this.part("textarea").focus();
+    return this.send(kind, fields);
+  }
+}
+
+/** What can be sent but a text: its fields, each with an example. */
+const EXTRAS = {
+  image: () => ({ url: new URL("/chat/icon.svg", location).href }),
+  voice: () => ({ recognition: say("voiceExample") }),
+  video: () => ({}),
+  location: () => ({ label: say("placeExample"), latitude: 23.1066, longitude: 113.3245 }),
+  link: () => ({ title: "wechat-dialog", description: "", url: "https://github.com/arthurmmm/wechat-dialog" }),
+  scan: () => ({ scene: told.bot.scenes[0] ?? "" }),
+  subscribe: () => ({ scene: "" }),
+  unsubscribe: () => ({}),
+};
+
+const AT_ONCE = new Set(["video", "subscribe", "unsubscribe"]);
+
+function field(name, example) {
+  const input = el("input", { name, value: example, autocomplete: "off" });
+  if (typeof example === "number") Object.assign(input, { type: "number", step: "any", required: true });
+  return el("label", {}, el("span", {}, say(name)), input);
 }
 
 // ---- the head: the bot, its worker, and the trouble one can make ----------------------------------------------------
@@ -876,6 +936,7 @@ function select(openid) {
   $("timeline").replaceChildren(person.rows.root);
   $("deliveries").replaceChildren(person.deliveries.root);
   $("record").replaceChildren(person.record);
+  $("whom").replaceChildren(avatar(person), person.name);
   person.phone.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 

@@ -1,0 +1,1 @@
+python backup.py /var/lib/wechat-bot/bot.db /var/backups/bot-$(date +%F).db

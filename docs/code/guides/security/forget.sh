@@ -1,0 +1,2 @@
+wechat-dialog inspect oAbC… --json
+wechat-dialog forget oAbC… --yes

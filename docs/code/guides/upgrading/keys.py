@@ -1,0 +1,10 @@
+from wechat import Bot, Dialog, TextMessage, ask
+
+bot = Bot()
+
+
+@bot.text("寄件", expire=600)
+def send(message: TextMessage) -> Dialog:
+    sender = yield from ask.text("寄件人？", key="sender")
+    receiver = yield from ask.text("收件人？", key="receiver")
+    return f"{sender} 寄给 {receiver}。"

@@ -1,0 +1,1 @@
+python aiohttp_app.py

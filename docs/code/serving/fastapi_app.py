@@ -1,0 +1,8 @@
+from fastapi import FastAPI
+
+from bots import school, shop
+from wechat.web.fastapi import router
+
+app = FastAPI()
+app.include_router(router(shop))  # at /wechat
+app.include_router(router(school, "/wechat/school"))

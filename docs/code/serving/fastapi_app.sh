@@ -1,0 +1,1 @@
+uvicorn fastapi_app:app --port 8000 --no-access-log

@@ -1,0 +1,8 @@
+from flask import Flask
+
+from bots import school, shop
+from wechat.web.flask import view
+
+app = Flask(__name__)
+app.add_url_rule("/wechat", view_func=view(shop))
+app.add_url_rule("/wechat/school", view_func=view(school), endpoint="school")

@@ -1,0 +1,1 @@
+wechat-dialog run bots:shop --port 8000 --workers 2

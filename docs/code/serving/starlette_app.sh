@@ -1,0 +1,1 @@
+uvicorn starlette_app:app --port 8000 --no-access-log

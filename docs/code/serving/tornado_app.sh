@@ -1,0 +1,1 @@
+python tornado_app.py

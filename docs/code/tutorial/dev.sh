@@ -1,0 +1,1 @@
+wechat-dialog dev bot:bot

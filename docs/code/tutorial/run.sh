@@ -1,0 +1,1 @@
+wechat-dialog run bot:bot

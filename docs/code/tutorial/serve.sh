@@ -1,0 +1,3 @@
+python -c "import secrets; print(secrets.token_hex(16))"
+export WECHAT_TOKEN=…
+wechat-dialog run bot:bot --host 0.0.0.0 --port 80

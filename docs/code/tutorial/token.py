@@ -1,0 +1,5 @@
+import os
+
+from wechat import Bot
+
+bot = Bot(os.environ.get("WECHAT_TOKEN") or "demo")
