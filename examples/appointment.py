@@ -73,6 +73,9 @@ def which_day(visit: Visit) -> SubDialog[Visit]:
 def which_hour(visit: Visit) -> SubDialog[Visit]:
     while True:
         time = yield from ask.time("几点？（9 点到 17 点的整点，“返回”换一天）", dt.time(9), dt.time(17), back=True)
+        if time.minute:
+            yield from say("只约整点。")
+            continue
         asked = visit._replace(at=visit.at.replace(hour=time.hour))
         if (yield from take(asked, now().timestamp(), now().timestamp() + HOLD)):
             return asked

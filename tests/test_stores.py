@@ -545,6 +545,7 @@ def test_a_url_names_a_store(folder: Path) -> None:
         ("redis://localhost:66000/0", "is no URL of a Redis"),
         ("rediss://localhost/0?such=nonsense", "is no URL of a Redis"),
         ("unix://", "is no URL of a Redis"),
+        ("rediss://localhost@[bad/0", "is no URL of a Redis"),
     ],
 )
 def test_a_url_that_names_none_is_met_by_what_would_be_right(url: str, what: str) -> None:
@@ -556,7 +557,18 @@ def test_a_url_that_names_none_is_met_by_what_would_be_right(url: str, what: str
 
 @pytest.mark.parametrize(
     "url",
-    ["redis://:hunter2@host/a", "redis://:hunter2@host:x", ":hunter2@host/0", "x:hunter2@host://y", "y://:hunter2@h"],
+    [
+        "redis://:hunter2#x@h:1/0",
+        "redis://:hunter2/x@h:1/0",
+        "rediss://:hunter2@[bad/0",
+        "redis://:hunter2",
+        "redis://:hunter2?x@h/y",
+        "redis://:hunter2@host/a",
+        "redis://:hunter2@host:x",
+        ":hunter2@host/0",
+        "x:hunter2@host://y",
+        "y://:hunter2@h",
+    ],
 )
 def test_a_password_in_a_url_is_not_repeated(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:

@@ -30,7 +30,7 @@ from .record import Record, settle
 from .reply import TO_A_MESSAGE, TO_AN_EVENT, Reply, Say, decode
 from .router import Route, Router, normal
 from .runtime import Health, Home, Runtime
-from .stores import Patch, Store
+from .stores import Loaded, Patch, Store
 from .texts import CHINESE, Texts
 from .user import Change, User
 
@@ -391,7 +391,8 @@ class Bot(Router):
     def user(self, openid: str, *, account: str | None = None) -> User:
         """A user of this bot, from outside a dialog: their data, their conversation, and a way to tell them something.
 
-        `account`: where one bot serves several; else the bot's, or the one whose push came first.
+        `account`: where one bot serves several; else the bot's, or the one whose push came first (the first real one, after
+        what was made up for a try).
         """
         if not isinstance(openid, str) or not openid:
             raise ConfigurationError(f"openid={openid!r}: the openid of a user, as in message.openid")
@@ -438,7 +439,8 @@ class Bot(Router):
             loaded = await self._runtime.store.load(ACCOUNT_KEY)
             if _tells_more(account, loaded.fields.get("account", "")):
                 patch = Patch(secrets.token_urlsafe(9), {"account": account})
-                await self._runtime.store.patch(ACCOUNT_KEY, loaded.version, patch)  # refused: another worker was first
+                if isinstance(await self._runtime.store.patch(ACCOUNT_KEY, loaded.version, patch), Loaded):
+                    self._told = ""  # another worker was first: the next push looks what it told
         except StoreError:
             self._told = ""  # the next push tells it
             raise

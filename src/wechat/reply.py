@@ -153,7 +153,9 @@ def reply(say: Say) -> Reply | None:
         return Text(say) if _shown(_whole(say)) else None
     if isinstance(say, Sequence) and say and all(isinstance(item, Article) for item in say):
         return News(*say)
-    raise TypeError(f"{type(say).__name__} cannot be said: say text, a reply (Text, Image, News …), a list of Article, or None")
+    raise TypeError(
+        f"{type(say).__name__} cannot be said: say text, a reply (Text, Image, News …), a list of Article, or None"
+    )
 
 
 # ---- what a record keeps --------------------------------------------------------------------------------------------

@@ -89,6 +89,8 @@ class Portal(threading.Thread):
     All bots share one. Where threads are greenlets (gevent) there can be no second, for to asyncio they are one thread.
     """
 
+    _opening = threading.Lock()
+
     def __init__(self) -> None:
         super().__init__(name="wechat-dialog", daemon=True)
         self.loop, self._runs, self._pid = asyncio.new_event_loop(), threading.Event(), os.getpid()
@@ -108,11 +110,12 @@ class Portal(threading.Thread):
                 "uWSGI was started without threads: give it enable-threads = true, better threads = 8"
             )
         here = os.getpid()  # uWSGI forks behind Python's back, which then lists threads that are no more
-        portals = (thread for thread in threading.enumerate() if isinstance(thread, cls) and thread._pid == here)
-        portal = next(portals, None)
-        if portal is None:
-            portal = cls()
-            portal.start()
+        with cls._opening:
+            threads = threading.enumerate()
+            portal = next((one for one in threads if isinstance(one, cls) and one._pid == here), None)
+            if portal is None:
+                portal = cls()
+                portal.start()
         portal._runs.wait()
         return portal
 

@@ -186,13 +186,19 @@ class RedisStore:
 
     def _check(self) -> None:
         """Raises `ConfigurationError` for a URL that names no Redis, or has options that nobody knows. Opens nothing."""
+        wrongly = f"is no URL of a Redis, {self._where!r}"
         try:
             parts = urlsplit(self.url)
-            if not re.fullmatch(_PATHS[parts.scheme], parts.path):
-                raise ValueError("the path must be the number of a database, or with unix:// that of a socket")
+            port = parts.port
+        except ValueError:  # which may repeat what stands in the place of the port
+            raise wrong(f"{wrongly} (write # / ? @ in a password as %23 %2F %3F %40)") from None
+        if port == 0 or not re.fullmatch(_PATHS.get(parts.scheme, ""), parts.path):
+            path = "the path must be the number of a database, or with unix:// that of a socket"
+            raise wrong(f"{wrongly} ({path}; write # / ? @ in a password as %23 %2F %3F %40)")
+        try:
             self._pool().make_connection()  # type: ignore[no-untyped-call]
-        except (KeyError, ValueError, TypeError, RedisError) as error:
-            raise wrong(f"is no URL of a Redis, {self._where!r} ({error})") from None
+        except (ValueError, TypeError, RedisError) as error:
+            raise wrong(f"{wrongly} ({error})") from None
 
     def _pool(self) -> BlockingConnectionPool:
         return BlockingConnectionPool.from_url(
@@ -503,6 +509,7 @@ def _unnamed(name: str) -> str:
 
 
 def _shown(url: str) -> str:
-    """The URL without its password."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    """The URL without its password, also where that makes it none."""
+    scheme, _, rest = url.partition("://")
+    where = rest.rpartition("@")[2].partition("?")[0]
+    return f"{scheme}://{'…' if where.startswith(':') else where}"

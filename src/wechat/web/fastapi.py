@@ -14,4 +14,4 @@ from .asgi import Endpoint
 
 def router(bot: Answers, path: str = "/wechat") -> APIRouter:
     """A router with one route, which stands in no schema; of several bots, each has a router and a path of its own."""
-    return APIRouter(routes=[Route(path, Endpoint(bot), include_in_schema=False)], redirect_slashes=False)
+    return APIRouter(routes=[Route(path, Endpoint(bot), include_in_schema=False)])

@@ -498,7 +498,7 @@ function drawDelivery(delivery, person) {
     { "data-message": delivery.message || null },
     el("summary", {}, number, el("span.of", {}, person.said(delivery.message)), ...marks, el("span.badge.state", {}, say(state)), gauge(delivery)),
   );
-  node.addEventListener("toggle", () => node.open && node.childElementCount === 1 && node.append(wires(delivery)));
+  node.addEventListener("toggle", () => node.open && unfold(node, delivery));
   return node;
 }
 
@@ -516,7 +516,13 @@ function gauge(delivery) {
   return node;
 }
 
-/** Drawn when it is opened, and not before: most never are. */
+/** Drawn when it is opened, and not before: most never are. Then it is read from its beginning. */
+function unfold(node, delivery) {
+  if (node.childElementCount === 1) node.append(wires(delivery));
+  const above = node.closest(".scroll")?.getBoundingClientRect().top;
+  if (node.getBoundingClientRect().top < above) node.scrollIntoView({ block: "start" });
+}
+
 function wires(delivery) {
   const facts = [
     el("time", {}, precisely(delivery.began)),
@@ -1242,8 +1248,8 @@ const WORDS = {
   // the record
   standsAt: ["停在", "Where it stands"],
   standsNowhere: ["没有对话在等待；下一条消息会开始一个新的。", "No dialog waits: the next message begins one."],
-  standWaiting: ["等待回答", "waits for an answer"],
-  standRunning: ["正在运行", "a turn runs"],
+  standWaiting: ["等待回答", "waiting"],
+  standRunning: ["运行中", "running"],
   standLate: ["已超时", "late"],
   standLateWhy: ["时间过了：下一条消息会遇到 TimedOut", "Its time is over: the next message meets TimedOut"],
   standLapsed: ["已失效", "lapsed"],
