@@ -100,7 +100,7 @@ class Crew:
         process, self._process = self._process, None
         if process is None:
             return
-        if kill:
+        if kill or self._channel is None:  # one that is only beginning hears nothing yet, and has nothing to finish
             _kill(process)
         else:
             self.tell(do="stop")

@@ -209,11 +209,13 @@ class Stage:
         task.add_done_callback(self._tasks.discard)
 
     async def _deliver(self, user: User, fields: push.Fields, bubble: Fields) -> None:
+        shown = self._bubble(user, "user", "", bubble, state="sending")
+        await self._worker_up()  # which tells whose account it is
         xml = self._sender(user).message(fields)
         message = receive.parse(xml.encode(), dt.timezone.utc).id
-        shown = self._bubble(user, "user", message, bubble, state="sending")
+        shown = {**shown, "message": message}
+        self._keep(user, "bubble", shown)
         self._row_of(user, message, shown)
-        await self._worker_up()
         came = await self._platform.deliver(
             self._sender(user), message, xml, twice=self._options["twice"], loses=self._loses
         )

@@ -17,8 +17,8 @@ import linecache
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from .. import record, replay, turn
 from ..attempt import Turn
@@ -241,49 +241,57 @@ LOOKS: Mapping[type[Any], Callable[[Watched, Drive, Any, Any], None]] = {
 }
 
 
-def paced(
-    function: Callable[..., Any], seconds: float, ended: Callable[[Any, BaseException | None], None]
-) -> Callable[..., Any]:
+Ended: TypeAlias = Callable[[Any, BaseException | None], None]
+
+
+def paced(function: Callable[..., Any], seconds: float, ended: Ended) -> Callable[..., Any]:
     """A function of the same kind, which takes so much longer, and tells how it ended."""
     kind = innermost(function)
-    if inspect.isasyncgenfunction(kind):
+    make = next((make for is_one, make in PACED if is_one(kind)), _does)
+    return functools.wraps(function)(make(function, seconds, ended))
 
-        async def streams(*args: Any, **kwargs: Any) -> Any:
-            await asyncio.sleep(seconds)
-            text = ""
-            try:
-                async for piece in function(*args, **kwargs):
-                    text += piece or ""
-                    yield piece
-            except BaseException as error:
-                ended(None, error)
-                raise
-            ended(text, None)
 
-        return functools.wraps(function)(streams)
-    if inspect.iscoroutinefunction(kind):
+def _streams(function: Callable[..., Any], seconds: float, ended: Ended) -> Callable[..., Any]:
+    async def streams(*args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(seconds)
+        text = ""
+        try:
+            async for piece in function(*args, **kwargs):
+                text += piece or ""
+                yield piece
+        except BaseException as error:
+            ended(None, error)
+            raise
+        ended(text, None)
 
-        async def awaits(*args: Any, **kwargs: Any) -> Any:
-            await asyncio.sleep(seconds)
-            return await _awaited(function(*args, **kwargs), ended)
+    return streams
 
-        return functools.wraps(function)(awaits)
-    if inspect.isgeneratorfunction(kind):
 
-        def makes(*args: Any, **kwargs: Any) -> Any:
-            time.sleep(seconds)
-            text = ""
-            try:
-                for piece in function(*args, **kwargs):
-                    text += piece or ""
-                    yield piece
-            except BaseException as error:
-                ended(None, error)
-                raise
-            ended(text, None)
+def _makes(function: Callable[..., Any], seconds: float, ended: Ended) -> Callable[..., Any]:
+    def makes(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(seconds)
+        text = ""
+        try:
+            for piece in function(*args, **kwargs):
+                text += piece or ""
+                yield piece
+        except BaseException as error:
+            ended(None, error)
+            raise
+        ended(text, None)
 
-        return functools.wraps(function)(makes)
+    return makes
 
+
+def _awaits(function: Callable[..., Any], seconds: float, ended: Ended) -> Callable[..., Any]:
+    async def awaits(*args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(seconds)
+        return await _awaited(function(*args, **kwargs), ended)
+
+    return awaits
+
+
+def _does(function: Callable[..., Any], seconds: float, ended: Ended) -> Callable[..., Any]:
     def does(*args: Any, **kwargs: Any) -> Any:
         time.sleep(seconds)
         try:
@@ -296,10 +304,17 @@ def paced(
         ended(value, None)
         return value
 
-    return functools.wraps(function)(does)
+    return does
 
 
-async def _awaited(work: Awaitable[Any], ended: Callable[[Any, BaseException | None], None]) -> Any:
+PACED: Sequence[tuple[Callable[[Any], bool], Callable[..., Callable[..., Any]]]] = (
+    (inspect.isasyncgenfunction, _streams),
+    (inspect.iscoroutinefunction, _awaits),
+    (inspect.isgeneratorfunction, _makes),
+)
+
+
+async def _awaited(work: Awaitable[Any], ended: Ended) -> Any:
     try:
         value = await work
     except BaseException as error:
