@@ -24,7 +24,8 @@ HAS_AGENTS = os.environ.get("HAS_AGENTS") == "1"
 @step
 def notify(openid: str, number: str, text: str) -> None:
     """Here: a line in the server's terminal. Yours may be a mail, or a message to a group of colleagues."""
-    print(f"{openid}：{text}\n    python human.py {openid} {number} 您的回答", flush=True)
+    # !r: what strangers write must not do anything to a terminal
+    print(f"{openid}：{text!r}\n    python human.py {openid} {number} 您的回答", flush=True)
 
 
 @bot.text("人工", expire=1800, busy="queue")

@@ -161,7 +161,7 @@ def test_a_worker_that_is_killed_is_begun_anew_and_the_conversation_goes_on(
             assert (again["number"], again["pid"] != first.pid) == (first.number + 1, True)
             stage.send(ME, "text", {"text": "小明"})
             assert await seen.said() == "小明，对吗？\n1. 是\n2. 否"
-            assert [row["detail"] for row in seen.rows("replay")] == ["1"]
+            assert [row["detail"] for row in seen.rows("replay")] == ["1 entries"]
 
     anyio.run(talk)
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import http.client
 import itertools
 import time
-import urllib.error
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
 import anyio.to_thread
 
-from ..cli import push
+from ..cli import push, wire
 
 #: pushes under way at once
 MOST = 64
@@ -95,11 +93,10 @@ class Platform:
         self._limiter = self._limiter or anyio.CapacityLimiter(MOST)
         try:
             answer = await anyio.to_thread.run_sync(sender.post, query, body, limiter=self._limiter)
-        except urllib.error.HTTPError as error:
-            return Pushed("refused"), {"status": error.code, "why": push.reason(error, sender.seconds)}
-        except (OSError, http.client.HTTPException) as error:
-            state = "late" if _is_late(error) else "refused"
-            return Pushed(state), {"why": push.reason(error, sender.seconds)}
+        except push.Refused as error:
+            return Pushed("refused"), {"status": error.status, "why": str(error)}
+        except wire.NoAnswer as error:
+            return Pushed("late" if error.late else "refused"), {"why": str(error)}
         shown: Fields = {"status": 200, "response": answer.decode("utf-8", "replace")}
         try:
             reply = sender.opened(answer)
@@ -110,11 +107,6 @@ class Platform:
         if loses():
             return Pushed("lost"), shown
         return Pushed("answered" if reply else "silent", reply), shown
-
-
-def _is_late(error: Exception) -> bool:
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    return isinstance(cause, TimeoutError)
 
 
 def _now() -> int:

@@ -182,8 +182,10 @@ class Stage:
         self._tell("worker", worker=dataclasses.asdict(status))
         if status.state not in ("up", "down", "broken"):
             return
-        detail = ", ".join(status.changed) if status.state == "up" else ""
-        row = {"kind": "worker", "title": status.state, "detail": detail, "tone": TONES[status.state]}
+        changed = f"{', '.join(status.changed)} changed" if status.changed else ""
+        about = {"up": changed or f"pid {status.pid}", "broken": status.why.rstrip().rpartition("\n")[2]}
+        title = f"worker {status.number} {status.state}"
+        row = {"kind": "worker", "title": title, "detail": about.get(status.state, ""), "tone": TONES[status.state]}
         for user in self._users.values():
             self._keep(user, "row", {"id": f"s{next(self._count)}", "at": _now(), **ROW, **row})
             if status.state == "down":

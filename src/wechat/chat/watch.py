@@ -52,6 +52,7 @@ class Watched:
         self._openids: dict[str, str] = {}
         self._places: dict[str, tuple[str, str]] = {}  # by key: the version for which it holds, and file:line
         self._hot: dict[str, str] = {}  # by key: the version for which its dialog is alive here
+        self._turns: dict[str, str] = {}  # by key: the message of the turn that runs, or ran last
         self._claimed: dict[str, tuple[str, int]] = {}
         self._due: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -88,7 +89,8 @@ class Watched:
 
     def _row(self, key: str, kind: str, title: str, detail: str = "", **more: Any) -> Fields:
         row = {"id": f"{self._name}.{next(self._count)}", "at": _now(), "kind": kind, "title": title, "detail": detail}
-        return {**row, "ms": None, "open": False, "tone": "plain", "message": "", **more}
+        about = {"ms": None, "open": False, "tone": "plain", "message": self._turns.get(key, "")}
+        return {**row, **about, **more}
 
     def _told(self, key: str, row: Fields) -> None:
         if key in self._openids:
@@ -111,17 +113,19 @@ class Watched:
             return
         entries = sum(name.isdigit() for name in came.fields)
         if entries and self._hot.get(drive.key) != came.version:
-            self._told(drive.key, self._row(drive.key, "replay", "replayed", f"{entries}"))
+            self._told(drive.key, self._row(drive.key, "replay", "replay", f"{entries} entries", message=""))
 
     def _wrote(self, drive: Drive, effect: turn.Write, came: Any) -> None:
         if not isinstance(came, turn.Written):
             return
         if "h" in effect.put:
             head = record.read({"h": effect.put["h"]})
+            if head.turn:
+                self._turns[drive.key] = head.turn.partition("+")[0].removesuffix("t")
             claim = (head.turn, head.claims)
             if head.turn and head.claims > 1 and self._claimed.get(drive.key) != claim:
                 self._claimed[drive.key] = claim
-                self._told(drive.key, self._row(drive.key, "takeover", "takeover", f"{head.claims}", tone="warn"))
+                self._told(drive.key, self._row(drive.key, "takeover", self._name, f"claim {head.claims}", tone="warn"))
         self.soon(drive.key)
 
     def _kept(self, drive: Drive, effect: turn.Keep, came: None) -> None:
