@@ -1,7 +1,7 @@
 # Each target sets up what it needs, in .venv, and does that again only when pyproject.toml has changed.
 # Needed: make, and a Python >= 3.10 with venv. Another one than the first that fits: make PYTHON=python3.12 test
 
-.PHONY: help demo test check bench fuzz model sim mutants chaos clean
+.PHONY: help demo test check docs bench fuzz model sim mutants chaos clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -12,6 +12,7 @@ help:
 	@echo 'make demo    talk to the demo bot'
 	@echo 'make test    run the tests'
 	@echo 'make check   lint, format and types'
+	@echo 'make docs    the documentation, into site/ (ARGS="serve": and look at it)'
 	@echo 'make bench   how fast it is'
 	@echo 'make fuzz    hostile requests, ten thousand of them (ARGS="--count 1000000")'
 	@echo 'make model   the stores against a model of them, a hundred thousand operations each (ARGS="--store redis --seed 1")'
@@ -32,6 +33,9 @@ check: .venv/has-check
 	@$(RUN) mypy
 	@.venv/bin/basedpyright
 
+docs: .venv/has-docs
+	@$(RUN) mkdocs $(or $(ARGS),build --strict)
+
 bench: .venv/has-test
 	@.venv/bin/python benchmarks/run.py $(ARGS)
 
@@ -51,7 +55,7 @@ chaos: .venv/has-test
 	@cd tests && ../.venv/bin/python -m chaos $(ARGS)
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The package itself, editable, with one of its extras.
 .venv/has-%: .venv/made pyproject.toml

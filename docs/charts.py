@@ -13,13 +13,12 @@ import ast
 import asyncio
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from wechat import Bot, TextMessage, ask, attempt, journal, record, step, turn
-from wechat.dialog import Command
 from wechat.receive import Message
 from wechat.stores import Patch
 from wechat.stores.memory import MemoryStore
@@ -139,18 +138,17 @@ def settings_of_state() -> set[tuple[str, str]]:
             for keyword in call.keywords:
                 if keyword.arg == "state":
                     named = keyword.value.body if isinstance(keyword.value, ast.IfExp) else keyword.value
-                    found.add((function.name, named.value if isinstance(named, ast.Constant) else ""))
+                    found.add((function.name, str(named.value) if isinstance(named, ast.Constant) else ""))
     return found
 
 
 def arrivals() -> list[str]:
-    """The states that a message may have as it arrives, in the order in which `attempt` decides."""
-    given = ["checking"]
-    (function,) = (one for one in functions(attempt) if one.name == "_destination")
-    for node in ast.walk(function):
-        if isinstance(node, ast.Constant) and node.value in record._STATES and node.value not in given:
-            given.append(node.value)
-    return given
+    """The states that a message may have as it arrives."""
+    given = set()
+    for function in functions(attempt):
+        if function.name in ("arriving", "_destination"):
+            given |= {node.value for node in ast.walk(function) if isinstance(node, ast.Constant)}
+    return [state for state in record._STATES if state in given]
 
 
 # ---- the layers -----------------------------------------------------------------------------------------------------
@@ -290,6 +288,12 @@ def unknown_moves() -> set[tuple[str, str]]:
     return drawn ^ settings_of_state()
 
 
+def by(state: str, then: str, between: str = " · ") -> str:
+    """Who brings a message from one state into another, as a label."""
+    (names,) = (names for a, b, names in MOVES if (a, b) == (state, then))
+    return between.join(names)
+
+
 def states(t: Language) -> str:
     if STATES.keys() != record._STATES.keys() or unknown_moves():
         raise LookupError(f"states of a message that are drawn otherwise: {sorted(unknown_moves())}")
@@ -297,30 +301,30 @@ def states(t: Language) -> str:
         labelled(20, 170, 110, 44, t(("a push comes", "一次推送到来")), "cold"),
         *(arrow((130, 192), (170, STATES[state][1][1] + 22)) for state in ("checking", "queued", "fetching")),
         arrow((255, 104), (255, 170)),
-        words(262, 142, "admit", "code faint"),
+        words(262, 142, by("checking", ""), "code faint"),
         arrow((340, 192), (410, 192)),
-        words(375, 186, "take", "code faint", "middle"),
+        words(375, 186, by("queued", "taken"), "code faint", "middle"),
         arrow((320, 214), (410, 290)),
-        words(372, 244, "step_aside", "code faint"),
+        words(372, 244, by("queued", "aside"), "code faint"),
         arrow((215, 214), (215, 390)),
-        words(207, 340, "refuse", "code faint", "end"),
+        words(207, 340, by("queued", "fetching"), "code faint", "end"),
         arrow((495, 214), (495, 280)),
-        words(502, 252, "step_aside", "code faint"),
+        words(502, 252, by("taken", "aside"), "code faint"),
         arrow((580, 192), (700, 192), (700, 390)),
-        words(692, 232, "finish\ndrop\nreroute", "code faint", "end"),
+        words(692, 232, by("taken", "done", "\n"), "code faint", "end"),
         arrow((580, 302), (640, 302), (640, 390)),
-        words(632, 346, "finish_beside", "code faint", "end"),
+        words(632, 346, by("aside", "done"), "code faint", "end"),
         arrow((340, 412), (570, 412)),
-        words(455, 430, "bind", "code faint", "middle"),
+        words(455, 430, by("fetching", "done"), "code faint", "middle"),
         arrow((340, 82), (722, 82), (722, 390)),
-        words(530, 76, "finish_beside", "code faint", "middle"),
+        words(530, 76, by("checking", "done"), "code faint", "middle"),
         arrow((275, 214), (275, 372), (605, 372), (605, 390)),
-        words(282, 366, "refuse · meet_otherwise · open · stop · leave", "code faint"),
+        words(282, 366, by("queued", "done"), "code faint"),
     ]
-    for state, (about, (x, y)) in STATES.items():
+    for state, (says, (x, y)) in STATES.items():
         body.append(box(x, y, 170, 44, "warm" if state == "done" else "box"))
         body.append(words(x + 85, y + 19, f"{state} · {record._STATES[state]}", "strong", "middle"))
-        body.append(words(x + 85, y + 35, t(about), "small faint", "middle"))
+        body.append(words(x + 85, y + 35, t(says), "small faint", "middle"))
     first = t(("As it arrives, a message is: ", "消息到来时可能是：")) + " · ".join(arrivals())
     forgotten = t(
         ("done is forgotten after {}, or when more than {} are known.", "done 在 {} 之后忘掉，或者记得的超过 {} 条时。")
@@ -398,7 +402,7 @@ def deliveries(t: Language) -> str:
 
 MEETINGS: dict[str, tuple[Pair, Pair]] = {
     "is_late": (("it came after the question's time", "来时已过了提问的时间"), ("TimedOut is raised at the ask", "提问处抛出 TimedOut")),
-    "is_cancel": (("a cancel word: 取消, 退出", "取消的词：取消、退出"), ("Cancelled is raised", "抛出 Cancelled")),
+    "is_cancel": (("a cancel word", "取消的词"), ("Cancelled is raised", "抛出 Cancelled")),
     "is_back": (("a back word, where back=True", "返回的词，且 back=True"), ("WentBack is raised", "抛出 WentBack")),
     "is_early": (("typed before the question was shown", "问题显示之前打的"), ("not taken, and the user is told", "不收下，并告诉用户")),
     "is_accepted": (("of a kind that the ask takes", "提问接受的种类"), ("the dialog's answer", "对话得到回答")),
@@ -422,20 +426,12 @@ def ranked() -> list[Pair]:
     bot.text("x", name="word")(lambda: None)
     message = TextMessage(text="x")
     routes = [route for route in bot.routes if route.takes(message)]
-    order = []
-    while routes:
-        first = min(routes, key=lambda route: route.rank)
-        order.append(said[first.script.name])
-        routes.remove(first)
-    return order
+    return [said[route.script.name] for route in sorted(routes, key=lambda route: route.rank)]
 
 
 def meetings(t: Language) -> str:
-    body, y = (
-        [words(20, 58, t(("A dialog waits: the first line that fits", "有对话在等：第一条符合的")), "faint")],
-        72.0,
-    )
-    told = []
+    waits = t(("A dialog waits: the first line that fits", "有对话在等：第一条符合的"))
+    body, told, y = [words(20, 58, waits, "faint")], [], 72.0
     for fits, _ in attempt.MEETINGS:
         when, then = (t(pair) for pair in MEETINGS[fits.__name__])
         told.append(f"{when}: {then}")
@@ -488,8 +484,8 @@ def done_here(number: int) -> int:
     return number
 
 
-def asks(message: Message) -> Iterator[Command[Any]]:
-    steps = int((yield ask.number("?")))
+def asks(message: Message) -> Generator[Any, Any, None]:
+    steps = yield ask.number("?")
     for number in range(steps):
         yield done_here(number)
     yield ask("?", timeout=600)

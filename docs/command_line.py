@@ -1,4 +1,4 @@
-"""Writes what each command says of itself to code/reference, which the page on the command line shows: ``python docs/command_line.py``.
+"""Writes what each command says of itself, for the page on the command line: ``python docs/command_line.py``.
 
 A test compares the two, so whoever changes a ``--help`` is told to run this.
 """
@@ -23,7 +23,7 @@ def helps() -> dict[str, str]:
 
 
 def shown(command: str) -> str:
-    """What that command's ``--help`` prints, with nothing set that it would tell of; of the empty name, what all of them are."""
+    """What that command's ``--help`` prints, with no settings that it would tell of; of the empty name, that of all."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("WECHAT_")}
     arguments = [sys.executable, "-X", "utf8", "-m", "wechat", *([command] if command else []), "--help"]
     return subprocess.run(

@@ -1,7 +1,7 @@
 """Draws what the pages say in Mermaid, once, when it is written: ``python docs/drawings.py MERMAID.MIN.JS``.
 
-A drawing is kept as assets/drawings/PAGE.NUMBER.svg, and holds a digest of its text: whoever changes the text is told to draw
-it again. So the site loads no Mermaid (three megabytes), from nowhere.
+A drawing is kept as assets/drawings/PAGE.NUMBER.svg, and holds a digest of its text: whoever changes the text is told to
+draw it again. So the site loads no Mermaid (three megabytes), from nowhere.
 
 Drawing needs a browser, through the package playwright, and mermaid.min.js, as it lies in the package of that name
 (``npm pack mermaid@10``). Looking needs nothing.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,13 +25,22 @@ STYLE = """
   .note { fill: var(--drawing-note) !important; stroke: var(--drawing-line) !important; }
   text, tspan, .noteText, .messageText, .actor tspan, .edgeLabel text, .nodeLabel
     { fill: var(--md-default-fg-color) !important; color: var(--md-default-fg-color) !important; stroke: none !important; }
-  .flowchart-link, .transition, .messageLine0, .messageLine1, .actor-line, line.actor-line
+  .flowchart-link, .transition, line
     { stroke: var(--drawing-ink) !important; }
   marker path, .arrowheadPath, .arrowMarkerPath, #statediagram-barbEnd, .state-start, .start-state
     { fill: var(--drawing-ink) !important; stroke: var(--drawing-ink) !important; }
   .end-state-outer, .end-state-inner { stroke: var(--drawing-ink) !important; }
   .edgeLabel rect, .labelBkg, .edgeLabel { fill: var(--md-default-bg-color) !important; opacity: 1 !important; }
 """
+PLAIN = {"htmlLabels": False}  # labels of SVG alone
+SETTINGS = {
+    "startOnLoad": False,
+    "themeCSS": STYLE,
+    "fontFamily": "inherit",
+    **PLAIN,
+    "flowchart": PLAIN,
+    "state": PLAIN,
+}
 
 
 def blocks(markdown: str) -> Iterator[tuple[int, str]]:
@@ -39,7 +49,7 @@ def blocks(markdown: str) -> Iterator[tuple[int, str]]:
 
 
 def inlined(markdown: str, docs: Path, page: str) -> tuple[str, list[Path]]:
-    """The page with its drawings in place of their texts, and which of them nobody has drawn yet, or not since their text changed."""
+    """The page with drawings in place of their texts, and which are missing: not drawn, or not since their text changed."""
     numbers = iter(range(1, len(BLOCK.findall(markdown)) + 1))
     missing = []
 
@@ -63,27 +73,32 @@ def digest(text: str) -> str:
 
 
 def draw(docs: Path, mermaid: Path) -> None:
-    """Draw all anew."""
+    """Draw what is not drawn yet, or not since its text changed."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=shutil.which("chromium")) as browser,
+    ):
         page = browser.new_page()
         page.set_content("<body style='font: 16px sans-serif'></body>")
         page.add_script_tag(path=mermaid)
-        page.evaluate("css => mermaid.initialize({startOnLoad: false, themeCSS: css, htmlLabels: false, "
-                      "flowchart: {htmlLabels: false}, state: {htmlLabels: false}, fontFamily: 'inherit'})", STYLE)  # fmt: skip
+        page.evaluate("settings => mermaid.initialize(settings)", SETTINGS)
         for source in sorted(docs.rglob("*.md")):
-            name = source.relative_to(docs).as_posix()
-            for number, text in blocks(source.read_text("utf-8")):
+            name, markdown = source.relative_to(docs).as_posix(), source.read_text("utf-8")
+            missing = inlined(markdown, docs, name)[1]
+            for number, text in blocks(markdown):
                 file = docs / place(name, number)
-                svg = page.evaluate(
-                    "([id, text]) => mermaid.render(id, text).then(made => made.svg)", [f"drawing-{file.stem.replace('.', '-')}", text]
-                )
-                file.parent.mkdir(exist_ok=True)
-                one_line = " ".join(svg.split("\n"))
-                file.write_text(one_line.replace("<svg ", f'<svg data-text="{digest(text)}" ', 1) + "\n", "utf-8")
-        browser.close()
+                if file in missing:
+                    arguments = [f"drawing-{file.stem.replace('.', '-')}", text]
+                    svg = page.evaluate("([id, text]) => mermaid.render(id, text).then(made => made.svg)", arguments)
+                    _keep(file, digest(text), svg)
+
+
+def _keep(file: Path, digest: str, svg: str) -> None:
+    """In one line: in a page, Markdown would end it at an empty one."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(" ".join(svg.split("\n")).replace("<svg ", f'<svg data-text="{digest}" ', 1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

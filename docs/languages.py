@@ -1,11 +1,12 @@
 """The site's two languages, as MkDocs builds them: Chinese at its root, English in en/, each a whole site of its own.
 
-A page is two files, ``page.zh-CN.md`` and ``page.md``, and each build takes those of its language. The build of mkdocs.yml is
-the Chinese one, and ends with that of mkdocs.en.yml. So each language has its own search, and neither finds the other's pages.
+A page is two files, ``page.zh-CN.md`` and ``page.md``, and each build takes those of its language. The build of mkdocs.yml
+is the Chinese one, and ends with that of mkdocs.en.yml. So each language has its own search, and neither finds the
+other's pages.
 
-The navigation stands once, in mkdocs.yml, in the names of the English pages; what its sections are called in English stands in
-mkdocs.en.yml. A drawing (a block of ``mermaid``) stands in its page as text, which GitHub draws; here it is the file that
-drawings.py has made of it, inlined, so that it takes the page's colours.
+The navigation stands once, in mkdocs.yml, in the names of the English pages; what its sections are called in English
+stands in mkdocs.en.yml. A drawing (a block of ``mermaid``) stands in its page as text, which GitHub draws; here it is the
+file that drawings.py has made of it, inlined, so that it takes the page's colours.
 """
 
 from __future__ import annotations
@@ -17,19 +18,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import drawings
+import jieba  # without it the search finds no Chinese
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-
-import drawings
+from mkdocs.utils import get_relative_url
 
 log = logging.getLogger("mkdocs.languages")  # below MkDocs' own, where --strict counts warnings
 
 CHINESE = ".zh-CN.md"
 #: the line of a page that leads to its other language; the site's header does
 OTHER = re.compile(r"^\[(?:中文|English)\]\([\w./-]+\)\n\n?", re.MULTILINE)
+
+
+#: a line of a paragraph that ends in Chinese, before one that goes on: a browser would make a space of it
+BROKEN = re.compile(
+    r"(?<=[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef])\n(?=[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef`\[\w]|\*\*)(?!\d+\. )"
+)
+FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -42,16 +51,9 @@ class Other:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    config.nav = _localized(_pruned(config.nav, config.docs_dir), config)  # TEMP
+    jieba.setLogLevel(logging.WARNING)
+    config.nav = _localized(config.nav, config)
     return config
-
-
-def _pruned(nav, docs):  # TEMP
-    if isinstance(nav, list):
-        return [e for e in (_pruned(e, docs) for e in nav) if e]
-    if isinstance(nav, dict):
-        return {k: v for k, v in ((k, _pruned(v, docs)) for k, v in nav.items()) if v}
-    return nav if Path(docs, nav).is_file() and Path(docs, nav.replace(".md", CHINESE)).is_file() else None
 
 
 def _localized(nav: Any, config: MkDocsConfig) -> Any:
@@ -92,13 +94,23 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     drawn, missing = drawings.inlined(markdown, Path(config.docs_dir), page.file.src_uri)
     for file in missing:
         log.warning("%s: %s is not the drawing of its text; see docs/drawings.py", page.file.src_uri, file.name)
-    return OTHER.sub("", drawn, count=1)
+    return _joined(OTHER.sub("", drawn, count=1))
+
+
+def _joined(markdown: str) -> str:
+    """Paragraphs whose lines end in Chinese, without the spaces that a browser would put there."""
+    parts = FENCED.split(markdown)
+    return "".join(part if place % 2 else BROKEN.sub("", part) for place, part in enumerate(parts))
 
 
 def on_page_context(context: Any, page: Page, config: MkDocsConfig, nav: Any) -> Any:
     """What the header's link to the other language needs, on this very page."""
-    other = Other("中文", "zh-CN", f"../{page.url}") if _language(config) == "en" else Other("English", "en", f"en/{page.url}")
-    config.extra["alternate"] = other
+    chinese, english = page.url, f"en/{page.url}"
+    config.extra["alternate"] = (
+        Other("中文", "zh-CN", get_relative_url(chinese, english))
+        if _language(config) == "en"
+        else Other("English", "en", get_relative_url(english, chinese))
+    )
     return context
 
 

@@ -6,11 +6,12 @@ import io
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import uvicorn
 
+from servers import certificate
 from wechat import Bot, crypto, receive, reply
 from wechat.chat.app import App
 from wechat.cli import COMMANDS, demo, main, push, run, serve
@@ -33,19 +35,27 @@ CIPHER = crypto.Cipher(KEY, APPID, "demo")
 
 Answer = Callable[[str, bytes], "tuple[int, str] | None"]
 
+#: seconds between two bytes of a server that drips
+DRIP = 0.02
+
 
 class Server:
-    """A server that answers as it is told, and keeps what came. An answer of None never comes."""
+    """A server that answers as it is told, and keeps what came. An answer of None never comes; if it `drips`, each byte
+    comes alone, after a while."""
 
-    def __init__(self, *answers: tuple[int, str] | None) -> None:
+    def __init__(
+        self, *answers: tuple[int, str] | None, drips: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.answers, self.came, self.over = list(answers), list[tuple[dict[str, str], bytes]](), threading.Event()
+        self.heads = list[Mapping[str, str]]()
         server = self
 
         class Exchange(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                server.came.append((query, body))
+                came = self.rfile.read(int(self.headers["Content-Length"]))
+                server.came.append((query, came))
+                server.heads.append(self.headers)
                 answer = server.answers[min(len(server.came), len(server.answers)) - 1]
                 if answer is None:
                     server.over.wait(30)
@@ -53,15 +63,21 @@ class Server:
                 self.send_response(answer[0])
                 self.send_header("Location", "/elsewhere")
                 self.end_headers()
-                self.wfile.write(answer[1].encode())
+                body = answer[1].encode()
+                for piece in [body] if not drips else [bytes([byte]) for byte in body]:
+                    server.over.wait(DRIP if drips else 0)
+                    with suppress(OSError):  # of who waits no longer
+                        self.wfile.write(piece)
 
             def log_message(self, *args: Any) -> None:
                 """Nothing: pytest shows what matters."""
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Exchange)
+        if tls is not None:
+            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
         self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,))
         self.thread.start()
-        self.url = f"http://127.0.0.1:{self.http.server_port}/wechat"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.http.server_port}/wechat"
 
     def close(self) -> None:
         self.over.set()
@@ -81,8 +97,8 @@ def demo_zone() -> Any:
 def serving() -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(*answers: tuple[int, str] | None) -> Server:
-        servers.append(Server(*answers))
+    def start(*answers: tuple[int, str] | None, **more: Any) -> Server:
+        servers.append(Server(*answers, **more))
         return servers[-1]
 
     yield start
@@ -186,6 +202,28 @@ def test_without_an_answer_in_time_the_same_message_is_pushed_three_times(servin
     assert len({body for _, body in server.came}) == 1
 
 
+@pytest.mark.parametrize("answer", [said(reply.Text("你好")), (500, "x" * 100)], ids=["reply", "error"])
+def test_an_answer_that_comes_byte_by_byte_is_waited_for_no_longer_than_any(
+    answer: tuple[int, str], serving: Callable[..., Server]
+) -> None:
+    shown, notes = send(serving(answer, drips=True), seconds=0.5)
+    assert (shown, notes) == (None, [f"push {n} of 3: no answer in 0.5 s" for n in (1, 2, 3)])
+
+
+def test_of_an_answer_without_an_end_only_the_beginning_is_read(serving: Callable[..., Server]) -> None:
+    server = serving(said(reply.Text("长" * 999_999)))
+    assert send(server) == (None, ["the reply has 65,536 bytes and more: WeChat takes none that is so long"])
+    assert len(server.came) == 1
+
+
+def test_a_push_looks_as_wechats_does(serving: Callable[..., Server]) -> None:
+    server = serving(said(None))
+    assert push.Sender(f"{server.url}?bot=a", "me", "gh_demo", "demo").send(push.text("hi"), print) == ""
+    assert server.came[0][0]["bot"] == "a"
+    assert server.heads[0]["User-Agent"] == "Mozilla/4.0"
+    assert server.heads[0]["Content-Type"] == "text/xml"
+
+
 def test_wechat_waits_five_seconds_and_pushes_three_times() -> None:
     assert (push.SECONDS, push.PUSHES, push.Sender("", "", "", "").seconds) == (5, 3, 5)
 
@@ -207,6 +245,29 @@ def test_where_nobody_listens_it_is_said() -> None:
     nobody = push.Sender(f"http://127.0.0.1:{port}/", "me", "gh_demo", "demo")
     assert nobody.send(push.text("hi"), notes.append) is None
     assert len(notes) == 3
+
+
+def test_only_who_has_a_certificate_that_is_known_gets_a_message(
+    tmp_path: Path, serving: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, tls = certificate(tmp_path)
+    server = serving(said(reply.Text("你好")), tls=tls)
+    shown, notes = send(server)
+    assert (shown, server.came, "CERTIFICATE_VERIFY_FAILED" in notes[0]) == (None, [], True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(known))
+    assert send(server) == ("你好", [])
+
+
+def test_what_is_elsewhere_is_reached_by_the_proxy_of_the_environment(
+    serving: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serving(said(reply.Text("你好")))
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.url.removesuffix("/wechat"))
+    there = push.Sender("http://bot.example/wechat", "me", "gh_demo", "demo")
+    assert there.send(push.text("hi"), print) == "你好"
+    assert server.heads[0]["Host"] == "bot.example"
 
 
 def test_no_two_messages_have_one_id(serving: Callable[..., Server]) -> None:
@@ -350,7 +411,20 @@ def test_what_cannot_be_sent_is_said_in_one_sentence(
     assert re.fullmatch(r"wechat-dialog send: .+\n", capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("url", ["", "x", "ftp://x/", "file:///etc/hosts", "http:///x", "http://x/#a"])
+@pytest.mark.parametrize("kind", ["text", "image"])
+def test_what_a_bot_says_does_nothing_to_a_terminal(
+    kind: str, serving: Callable[..., Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    harm = "清\x9b2J屏\u202e反"
+    said_so = said(reply.Text(harm) if kind == "text" else reply.Image(harm))
+    assert main(["send", serving(said_so).url, "--user", "me", "hi"]) == 0
+    assert main(["send", serving((500, "\x1b[2J清屏")).url, "--user", "me", "hi"]) == 1
+    out, err = capsys.readouterr()
+    assert "清\ufffd2J屏\ufffd反" in out
+    assert "HTTP 500: \ufffd[2J清屏" in err
+
+
+@pytest.mark.parametrize("url", ["", "x", "ftp://x/", "file:///etc/hosts", "http:///x", "http://x/#a", "http://a..b/"])
 def test_only_an_address_of_the_web_is_one(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["send", "--user", "me", url, "hi"])

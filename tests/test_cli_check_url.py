@@ -191,12 +191,18 @@ class Came:
 #: what goes back, byte by byte; None: nothing ever does
 Answers = Callable[[Came], "bytes | None"]
 
+#: seconds between two bytes of a server that drips
+DRIP = 0.02
+
 
 class Server:
-    """A server that answers as it is told, and keeps what came. If it `stays`, it never hangs up."""
+    """A server that answers as it is told, and keeps what came. If it `stays`, it never hangs up; from the byte
+    where it `drips`, each comes alone, after a while."""
 
-    def __init__(self, answers: Answers, tls: ssl.SSLContext | None = None, stays: bool = False) -> None:
-        self.came, self.over = list[Came](), threading.Event()
+    def __init__(
+        self, answers: Answers, tls: ssl.SSLContext | None = None, stays: bool = False, drips: int = 10**9
+    ) -> None:
+        self.came, self.dripped, self.over = list[Came](), 0, threading.Event()
         server = self
 
         class Exchange(socketserver.StreamRequestHandler):
@@ -222,8 +228,11 @@ class Server:
                 came = Came(line, query, text, self.rfile.read(int(length[1])) if length else b"")
                 server.came.append(came)
                 answer = answers(came)
-                if answer is not None:
-                    self.wfile.write(answer)
+                self.wfile.write((answer or b"")[:drips])
+                for byte in (answer or b"")[drips:]:
+                    server.over.wait(DRIP)
+                    self.wfile.write(bytes([byte]))
+                    server.dripped += 1
                 if answer is None or stays:
                     server.over.wait(30)
 
@@ -249,8 +258,8 @@ class Server:
 def server() -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(answers: Answers, tls: ssl.SSLContext | None = None, stays: bool = False) -> Server:
-        servers.append(Server(answers, tls, stays))
+    def start(answers: Answers, tls: ssl.SSLContext | None = None, stays: bool = False, drips: int = 10**9) -> Server:
+        servers.append(Server(answers, tls, stays, drips))
         return servers[-1]
 
     yield start
@@ -348,6 +357,16 @@ def test_a_redirect_is_not_followed_and_the_right_url_is_told(
     assert len(there.came) == 1
 
 
+@pytest.mark.parametrize("location", ["http://[oops", "//["])
+def test_a_redirect_to_what_is_no_address_hides_nothing_of_what_was_found(
+    location: str, server: Callable[..., Server], check: Callable[..., tuple[int, Findings]]
+) -> None:
+    code, found = check(server(lambda came: page("", 302, Location=location)).url)
+    assert (code, [*found]) == (1, ["URL", "connection", "access check"])
+    assert found["access check"]["found"] == "HTTP 302, to an address that is none"
+    assert "follows no redirect" in found["access check"]["advice"]
+
+
 def test_of_a_url_with_a_slash_too_much_the_slash_is_told(
     server: Callable[..., Server], check: Callable[..., tuple[int, Findings]]
 ) -> None:
@@ -373,11 +392,48 @@ def test_an_answer_that_never_ends_is_none(
     assert found["access check"]["found"] == "no answer in 0.1 s"
 
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "drips"),
+    [
+        (lambda came: page(came.echo, X="x" * 400), 0),
+        (lambda came: CONTINUE * 16 + page(came.echo), 0),
+        (lambda came: CHUNKED + f"{len(came.echo):0400x}\r\n{came.echo}\r\n0\r\n\r\n".encode(), len(CHUNKED)),
+    ],
+    ids=["head", "many heads", "length of a chunk"],
+)
+def test_an_answer_that_comes_byte_by_byte_is_waited_for_no_longer_than_any(
+    answer: Answers, drips: int, server: Callable[..., Server], check: Callable[..., tuple[int, Findings]]
+) -> None:
+    there = server(answer, drips=drips)
+    code, found = check(there.url, "--timeout", "0.5")
+    assert (code, found["access check"]["found"]) == (1, "no answer in 0.5 s")
+    assert there.dripped < 200
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda came: CONTINUE * 9_999 + page(came.echo),
+        lambda came: page(came.echo, **{f"X-{n}": "x" * 30_000 for n in range(9)}),
+        lambda came: CHUNKED + b"0\r\n" + (b"X: " + b"x" * 30_000 + b"\r\n") * 9 + b"\r\n",
+    ],
+    ids=["heads", "fields", "trailer"],
+)
+def test_of_an_answer_without_an_end_only_the_beginning_is_read(
+    answer: Answers, server: Callable[..., Server], check: Callable[..., tuple[int, Findings]]
+) -> None:
+    code, found = check(server(answer).url)
+    assert (code, found["access check"]["found"]) == (1, "what came is far too long for an answer")
+
+
 def test_chunks_are_read_and_are_worth_a_look(
     server: Callable[..., Server], check: Callable[..., tuple[int, Findings]]
 ) -> None:
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    there = server(lambda came: head + f"{len(came.echo):x}\r\n{came.echo}\r\n0\r\n\r\n".encode())
+    there = server(lambda came: CHUNKED + f"{len(came.echo):x}\r\n{came.echo}\r\n0\r\n\r\n".encode())
     code, found = check(there.url, "--no-post")
     assert (code, found["access check"]["grade"]) == (0, "note")
     assert "HTTP/1.0" in found["access check"]["advice"]
@@ -722,6 +778,7 @@ def test_what_is_on_a_private_network_is_known_for_it(host: str) -> None:
         ["http://example.com:99999/"],
         ["http://example.com:x/"],
         ["http://[::1/"],
+        ["http://a..example/"],
         ["http://me:hush@example.com/"],
         ["http://例子.cn/"],
         ["http://example.com/a b"],
@@ -759,12 +816,16 @@ def test_a_public_url_is_reached_by_the_proxy_of_the_environment(
     assert found["same message again"]["grade"] == "ok"
 
 
-def test_a_bot_takes_the_first_account_for_its_own_so_a_public_one_gets_no_made_up_name(
-    server: Callable[..., Server], check: Callable[..., tuple[int, Findings]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("host", ["bot.example", "192.168.1.20", "nas.lan"])
+def test_a_bot_takes_the_first_account_for_its_own_so_one_elsewhere_gets_no_made_up_name(
+    host: str,
+    server: Callable[..., Server],
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     there = server(right)
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{there.port}")
-    code, found = check("http://bot.example/wechat")
+    code, found = check(f"http://{host}/wechat")
     assert (code, found["message"]["grade"], found["message"]["found"]) == (0, "note", "not pushed")
     assert {came.method for came in there.came} == {"GET"}
 
@@ -799,6 +860,40 @@ def test_tls_goes_through_the_proxy(
     assert (found["certificate"]["grade"], found["access check"]["grade"]) == (grade, "ok")
     assert advice in found["certificate"]["advice"]
     assert {line.split(" HTTP")[0] for line in asked} == {"CONNECT bot.example:443"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (page("", 407), "the proxy answers HTTP 407"),
+        (b"220 mail.example ESMTP\r\n", "what came is no HTTP (BadStatusLine)"),
+        (b"", "the connection was closed without an answer"),
+        (CONTINUE * 9_999, "what came is far too long for an answer"),
+    ],
+)
+def test_a_proxy_that_leads_nowhere_is_told(
+    answer: bytes,
+    why: str,
+    server: Callable[..., Server],
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = server(lambda came: answer)
+    monkeypatch.setenv("https_proxy", f"http://me:s3cret@127.0.0.1:{there.port}")
+    code, found = check("https://bot.example/wechat")
+    assert (code, found["certificate"]["found"]) == (1, f"there is no TLS: {why}")
+    assert there.came[0].line.startswith("CONNECT bot.example:443 HTTP/1.0")
+    assert "Proxy-Authorization: Basic bWU6czNjcmV0\r\n" in there.came[0].head
+
+
+def test_a_proxy_that_comes_byte_by_byte_is_waited_for_no_longer_than_any(
+    server: Callable[..., Server], check: Callable[..., tuple[int, Findings]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = server(lambda came: page("", 407, X="x" * 400), drips=0)
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{there.port}")
+    code, found = check("https://bot.example/wechat", "--timeout", "0.5")
+    assert (code, found["certificate"]["found"]) == (1, "there is no TLS: no answer in 0.5 s")
+    assert there.dripped < 200
 
 
 @contextlib.contextmanager

@@ -289,6 +289,18 @@ def test_what_was_told_is_unread_and_known_by_its_key(talk: Talk, view: Callable
     assert (seen["data"][0]["key"], seen["data"][0]["value"]) == ("coupon", {"元": 5})
 
 
+def test_a_time_that_no_calendar_has_is_for_ever(
+    talk: Talk, run: Callable[..., tuple[int, str, str]], view: Callable[..., Any]
+) -> None:
+    user = talk.bot.user(USER, account=ACCOUNT)
+    talk.bot.wait(user.remember("coupon", 1, expire=1e12))
+    talk.bot.wait(user.tell("包裹到了", key="parcel 1", expire=1e12))
+    seen = view()
+    assert (seen["data"][0]["expires"], seen["unread"][0]["until"], seen["told"][0]["until"]) == (None, None, None)
+    code, out, _ = run("inspect", USER)
+    assert (code, "for good" in out, "until for ever" in out) == (0, True, True)
+
+
 @pytest.mark.parametrize(("minutes", "state"), [(0, "waiting"), (3, "late"), (20, "lapsed")])
 def test_a_time_that_is_over_is_told(
     minutes: int, state: str, tmp_path: Path, talking: Callable[..., Talk], capsys: pytest.CaptureFixture[str]
@@ -481,6 +493,26 @@ def test_what_people_write_does_nothing_to_a_terminal(talk: Talk, run: Callable[
     talk.say("清\x1b[2J屏\u202e反[red]红[/red]")
     _, out, _ = run("inspect", USER)
     assert "清\ufffd[2J屏\ufffd反[red]红[/red]！" in out
+
+
+def test_what_is_told_to_programs_does_nothing_to_a_terminal_either(
+    talk: Talk, run: Callable[..., tuple[int, str, str]], view: Callable[..., Any]
+) -> None:
+    talk.bot.wait(talk.bot.user(USER, account=ACCOUNT).remember("harm", "\x1b\x9b2J\u202e反\\"))
+    _, out, _ = run("inspect", USER, "--json")
+    assert r'"\u001b\u009b2J\u202e反\\"' in out
+    assert view()["data"][0]["value"] == "\x1b\x9b2J\u202e反\\"
+
+
+def test_the_name_of_an_account_does_nothing_to_a_terminal(
+    talk: Talk, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    talk.say("买水果", USER, "gh_\x1b[2J")
+    assert f"{USER} at gh_\ufffd[2J\n" in run("inspect", USER)[1]
+    talk.say("买水果", USER, "gh_\u202e")
+    code, _, err = run("inspect", USER)
+    assert code == 2
+    assert "one of gh_\ufffd[2J, gh_\ufffd" in err
 
 
 def test_what_a_newer_version_wrote_is_said_to_be_so(url: str, run: Callable[..., tuple[int, str, str]]) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wechat import plain
@@ -57,6 +57,10 @@ SHOWN = {
     "a quotation": ("> 一\n> 二\n\n三", "> 一\n> 二\n\n三"),
     "a rule": ("一\n\n---\n\n二", "一\n\n————\n\n二"),
     "a rule at once below a paragraph": ("一，二。\n---\n三\n四\n---\n五", "一，二。\n\n————\n三\n四\n\n————\n五"),
+    "a rule of another kind at once below a paragraph": (
+        "你好。\n===\n好？世界\n---\n一\n二\n===",
+        "你好。\n\n————\n好？世界\n\n————\n一\n二\n\n————",
+    ),
     "a heading underlined": ("一\n---\n二", "【一】\n二"),
     "a heading without words": ("#\n\n一", "一"),
     "a link": ("看[这里](https://a.cn/b?c=1&d=2)。", '看<a href="https://a.cn/b?c=1&d=2">这里</a>。'),
@@ -155,6 +159,15 @@ def test_an_answer_is_the_same_character_by_character(markdown: str) -> None:
     assert len(pieces) > 1
 
 
+#: what one line may make of those above it, and of a sign that is open
+LINES = [
+    *("你好。", "问？", "世界", "1。", "\n", "\n\n", "\n===\n", "\n---\n", "=", " ", "# 题", "> 引"),
+    *("1. 甲", "2. 乙", "3) 丙", "12. 丑", "- 子", "   - 孙", "\n2. 丁", "\n   文"),
+    *("**粗", "**", "*", "`a`", "```\n", "| a | b |\n|-|-|\n", "| 1 | 2 |\n"),
+    *("<details>", "</details>", "<summary>点</summary>", "<div>\n", "</div>\n", "<b>", "</b>"),
+]
+
+
 def in_pieces(text: str, sizes: Iterator[int]) -> Iterator[str]:
     while text:
         size = next(sizes)
@@ -171,6 +184,24 @@ def test_the_pieces_of_a_text_that_comes_in_pieces_are_the_whole(
     markdown = between.join(SHOWN[name][0] for name in names)
     sizes = itertools.cycle(data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=5)))
     assert "".join(plain(in_pieces(markdown, sizes))) == plain(markdown)
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=14).map("".join))
+@example("你好。\n===\n结束")
+@example("问？世界\n---\n")
+@example("**文\n2. 粗**")
+@example("文\n   - **子\n2. 粗**")
+@example("2. 乙\n---\n**文\n3. 粗**")
+@example("12. \n===\n**文\n2. 粗**")
+@example("**文\n- \n粗**")
+@example("<details>\n\n你好。\n\n</details>")
+def test_what_is_given_of_a_text_is_changed_by_nothing_that_comes_behind_it(markdown: str) -> None:
+    assert "".join(plain(iter(markdown))) == plain(markdown)
+
+
+def test_the_items_of_a_numbered_list_come_one_by_one() -> None:
+    pieces = list(plain(iter("步骤：\n\n2. **甲**：说明\n   - 子*项*\n3. **乙**\n4. **丙**\n")))
+    assert pieces == ["步骤：", "\n\n2. 甲：说明", "\n  • 子项", "\n3. 乙", "\n4. 丙"]
 
 
 @given(MARKS | TAGS.map("".join))

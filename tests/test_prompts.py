@@ -206,16 +206,19 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             False: words(
                 "不 不是 不是的 不对 不要 不要了 不用 不用了 不行 否 没有 没有啊 没 算了 算了吧 n N no No. "
                 "2 ２ ② 2. 二 第二个 2、否 2.不要 不用啦 不用了谢谢 不了，谢谢 不不不 不用不用 没有没有 不需要 我不要 我没有 无 没呢 "
-                "别 哦不 嗯，不用了 “否” ❌",
+                "别 哦不 嗯，不用了 “否” ❌ 别了 别吧 没有吧 不会 不会的 不，不用 没有，不对 不，错了 不对，错了",
+                "不 不用了",
+                "不对 错了",
                 "2. 否",
             ),
             REFUSED: words(
                 "好像不是 不是不行 是不是 不好说 是吗 好不好 行不行 可不可以 不是吗 是否 对不对 好像是 "
                 "也许 不一定 不知道 随便 3 0 12 11 21 ² ½ 1① 两个 最后一个 1、否 2、是 1.不要 2.好 None "
                 "null true false 是是非非 okey-dokey 😀 。 吧 的 了 \x00 是？ 可以? 好？ 嗯？ 对吗？ 好嘛 是嘛 我想想 想想 确认确认 "
-                "没有不对 好是好 要不要 我要不要 有没有 我好 我是不是 好，不用了 不，要 不确定 都行 哦 啊 谢谢 不客气 不好意思 等等 取消",
+                "没有不对 不会吧 不是吧 不会吧！ 不是吧啊 不能吧 嗯，不会吧 别的 别的吧 没，错 没，错了 好是好 要不要 我要不要 有没有 我好 我是不是 好，不用了 不，要 不确定 都行 哦 啊 谢谢 不客气 不好意思 等等 取消",
                 "",
                 " ",
+                *("没 错", "不 错", "没有 错", "无 错", "不是 错", "没 不对", "不 不对", "没有 不对 的", "嗯 不是 错"),
                 "yes no",
                 "不 要",
                 "是\n否",
@@ -252,9 +255,76 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
         SWAPPED,
         {
             "1": words("1 ①"),
-            "2": words("2 第一个 一"),
-            REFUSED: words("12 21 11 3 0"),
+            "2": words("2 第一个"),
+            REFUSED: words("12 21 11 3 0 一 二"),
         },
+    ),
+    "labels that count down in digits": (
+        ask.choice("几人？", ["5人", "4人", "3人", "2人", "1人"]),
+        {
+            "5人": words("5人 第一个 选项1 1、5人"),
+            "3人": words("3 三 ③ 3人 我要三"),
+            "1人": words("最后一个"),
+            REFUSED: words("1 一 ① 一吧 2 4 四 5 五 1号 (1) 我要五"),
+        },
+    ),
+    "labels that count down in numerals": (
+        ask.choice("几人？", ["五人", "四人", "三人", "两人", "一人"]),
+        {
+            "三人": words("3 三 ③"),
+            "两人": words("两 第四个"),
+            REFUSED: words("5 五 ⑤ 1 一 4 四 2"),
+        },
+    ),
+    "hours": (
+        ask.choice("多久？", ["2小时", "1.5小时", "1小时"]),
+        {"2小时": words("第一个"), "1小时": words("3 三"), REFUSED: words("一 1 二 2")},
+    ),
+    "floors": (ask.choice("几楼？", ["三楼", "二楼", "一楼"]), {"二楼": words("2 二"), REFUSED: words("1 一 3 三")}),
+    "times of day": (
+        ask.choice("几点？", ["上午十点", "上午九点", "下午三点", "下午2点半", "晚上8点", "一点"]),
+        {"晚上8点": words("8 八 5"), "下午三点": words("3 三 第三个"), REFUSED: words("2 二 1")},
+    ),
+    "days of the week": (
+        ask.choice("周几？", ["周三", "周二", "周一", "周日"]),
+        {"周二": words("2 二"), "周日": words("4 四"), REFUSED: words("一 1 3 三")},
+    ),
+    "days of the week, named otherwise": (
+        ask.choice("周几？", ["星期二", "周一", "都可以"]),
+        {"都可以": words("3"), REFUSED: words("一 1 2 二")},
+    ),
+    "stars": (
+        ask.choice("几星？", ["五星", "四星", "三星", "二星", "一星"]),
+        {"三星": words("3 三"), "四星": words("第二个"), REFUSED: words("1 5 2 4 五")},
+    ),
+    "what numerals count, told by the others": (
+        ask.choice("几居？", ["三居", "两居", "一居"]),
+        {"两居": words("2 二 两"), "一居": words("第三个"), REFUSED: words("1 3 一 三")},
+    ),
+    "numbers that are cut": (
+        ask.choice("多少？", ["100元", "50元", "20元", "1.5元", "三十元"]),
+        {"100元": words("第一个 100"), "50元": words("2号 50"), REFUSED: words("10 1 5 2 三 1.")},
+    ),
+    "months": (ask.choice("几月？", ["3月", "2月", "1月"]), {"2月": words("2 二"), REFUSED: words("一 1 三")}),
+    "days of a month": (
+        ask.choice("几号？", ["8月3日", "8月2日", "8月1日"]),
+        {"8月2日": words("2 二"), REFUSED: words("1 1号 一号 3 8 八")},
+    ),
+    "plans": (
+        ask.choice("哪个？", ["方案二", "方案一", "都不要"]),
+        {"方案二": words("第一个"), "都不要": words("3 三"), REFUSED: words("1 一 2 二")},
+    ),
+    "ordinals in labels": (
+        ask.choice("哪场？", ["第二场", "第一场", "第三场"]),
+        {"第三场": words("3 三 第三 第3"), REFUSED: words("1 一 第1 第一 第2 第二个")},
+    ),
+    "labels with a number behind, and words with a numeral before": (
+        ask.choice("哪个？", ["三明治2元", "非常好3元", "一般1元", "一点辣"]),
+        {"三明治2元": words("1"), "非常好3元": words("2 二"), "一般1元": words("3"), "一点辣": words("4 四")},
+    ),
+    "a word that is a no, and how another label begins": (
+        ask.choice("去吗？", ["是", "否", "不确定"]),
+        {"是": words("是 1"), "否": words("否 2"), "不确定": words("不确 3 不确定"), REFUSED: words("不 不。 没")},
     ),
     "exponents": (
         SIZE,
@@ -413,7 +483,7 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             day("2026-12-04"): words("下周五 下星期五 下个星期五 下礼拜五 一周后 七天后 12月4日 12.4 4号 下个月4号"),
             day("2026-12-11"): words("下下周五 两周后 两个星期后"),
             day("2026-11-20"): words("上周五 上个星期五 2026年11月20日 本月20号"),
-            day("2026-12-08"): words("8号 8日 八号 12月8日 12-8 下月8号 下个月八号 １２月８日 12.8号 12/8日"),
+            day("2026-12-08"): words("8号 8日 八号 12月8日 12-8 下月8号 下个月八号 １２月８日 12.8号"),
             day("2027-01-08"): words("下下个月8号 元月8日 元月八号 1.8"),
             day("2027-03-20"): words(
                 "3.20 3.20号 3月20日（周六） 周六(3月20日) 周六3月20日 27年3月20日 2027年三月二十日 二○二七年三月二十日 二0二七年3月20日"
@@ -421,7 +491,7 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             day("2027-01-01"): words("元月1日 1.1"),
             day("1985-03-08"): words("85年3月8日 八五年三月八日 1985年三月八号", "85年 3月 8日"),
             day("2026-12-31"): words("31号 三十一号 12/31"),
-            day("2026-12-27"): words("一个月后 1个月以后"),
+            day("2026-12-27"): words("一个月后 1个月以后 1個月后"),
             day("2027-03-08"): words(
                 "3月8日 3月8号 3月8 三月八日 三月八号 3-8 3/8 3.8 03-08 3月8日(周一) 明年3月8日 明年的3月8日 2027-3-8 2027/03/08 2027.3.8 2027年3月8号 20270308 二〇二七年三月八日 ２０２７－０３－０８",
                 "3 月 8 日",
@@ -432,7 +502,7 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
             REFUSED: words(
                 "2月30日 周八 星期八 周0 0号 32号 13月1日 0月5日 2026-2-29 2026-13-1 20261301 20260230 26-3-8 3-8-2026 3月 "
                 "40年3月8日 四〇年三月八日 126年3月8日 周五(3月20日) 3月20日（周五） 周五3月20日 周六27号 27号（周六） 明天27号 下周一11月23日 "
-                "28号29号 周六日 来周五 来年3月8日 大年初一 除夕 正月初一 腊月三十 农历3月8日 明天凌晨 明天下午3点 下午 明天吗 明天呢 不是明天 三天内 "
+                "28号29号 周六日 来周五 来年3月8日 大年初一 除夕 正月初一 腊月三十 农历3月8日 明天凌晨 明天下午3点 下午 明天吗 明天呢 不是明天 三天内 8月后 五月后 十二月后 1月以后 8月之后 8-10号 3-5号 1-3日 8/9号 12/8日 1-11号 "
                 "三月 2026 2026年 2026年3月 15 十五 3 春节 国庆 下周 周末 月底 明天后天 明天周五 3月8日周日 周五周六 3.5.7 "
                 "后后天 零天 几天后 天 号 日 12345678901 99999999 -3-8 3--8 ② ٣号 None 😀 。 吧 随便 什么时候",
                 "",
@@ -543,12 +613,17 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
                 "(+86) 138 0013 8000",
             ),
             REFUSED: words(
-                "138001380001 1380013800 110 12800138000 12345678901 23800138000 010-12345678 +1-2025550123 +8513800138000 13800138abc ١٣٨٠٠١٣٨٠٠٠ 一三八 13800138000,13900139000 1-415-555-2671 1³800138000 138--0013x8000 None 😀 张三13800138000 微信13800138000 不是13800138000 我的手机号",
+                "138001380001 1380013800 110 12800138000 12345678901 23800138000 010-12345678 +1-2025550123 +8513800138000 13800138abc ١٣٨٠٠١٣٨٠٠٠ 一三八 13800138000,13900139000 1-415-555-2671 1³800138000 138--0013x8000 手机号1-415-555-2671 1–415–555–2671 None 😀 张三13800138000 微信13800138000 不是13800138000 我的手机号",
                 "",
                 " ",
                 "13800138000 13900139000",
+                "861 3800138000",
             ),
         },
+    ),
+    "a day in December": (
+        ask.date("哪天？", dt.date(2026, 12, 15)),
+        {day("2027-01-01"): words("1号 1.1"), REFUSED: words("1-11号 1/11号")},
     ),
     "choices": (
         SEVERAL,
@@ -569,6 +644,20 @@ MEANINGS: dict[str, tuple[Any, dict[Any, list[str]]]] = {
                 " ",
                 "1 4",
             ),
+        },
+    ),
+    "several that count down": (
+        ask.choices("哪几天？", ["周三", "周二", "周一"]),
+        {("周二",): words("2"), ("周三", "周一"): words("周一,周三 第一个和第三个"), REFUSED: words("1 1,3 一和二")},
+    ),
+    "none, or what begins so": (
+        ask.choices("还要什么？", ["冰", "不要吸管", "无", "全部都要哦"], least=0),
+        {
+            (): words("没有 都不要"),
+            ("不要吸管",): words("不要吸管 不要吸 2"),
+            ("无",): words("无 3"),
+            ("全部都要哦",): words("全部都要哦 4"),
+            REFUSED: words("不要 不要。 不要了 全部 全部都要"),
         },
     ),
     "two of them": (TWO, {("苹果", "香蕉"): words("1,2"), REFUSED: words("1 1,1 1,2,3 全部")}),
@@ -807,6 +896,9 @@ def test_every_line_as_it_was_shown_is_understood_unless_a_label_says_otherwise(
         assert meant(prompt, f"{place + 1}. {label}") == place
 
 
+NUMERALS = frozenset("0123一二三十百两零第")
+
+
 @given(LABELS)
 def test_every_ordinal_is_understood_unless_a_label_says_otherwise(labels: list[str]) -> None:
     prompt = choice_of(labels)
@@ -814,7 +906,8 @@ def test_every_ordinal_is_understood_unless_a_label_says_otherwise(labels: list[
     for place in range(len(labels)):
         for ordinal in (str(place + 1), chr(ord("①") + place), spelled(place + 1), f"第{place + 1}个"):
             if not any(name.startswith(tidy(ordinal)) for name in names):
-                assert meant(prompt, ordinal) == place
+                asked_again = [REFUSED] if any(NUMERALS & set(name) for name in names) else []
+                assert meant(prompt, ordinal) in [place, *asked_again]
 
 
 @given(LABELS, ODD)

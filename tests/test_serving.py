@@ -22,7 +22,8 @@ from servers import free_port
 from wechat import crypto
 from wechat.cli import push
 
-PAGE = (Path(__file__).parent.parent / "docs" / "serving.md").read_text("utf-8")
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "serving.md").read_text("utf-8")
 KEY, APPID = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG", "wx0123456789abcdef"
 
 #: by how it is said in a module, or in the command itself, which bot stands at which path
@@ -56,13 +57,20 @@ def waiter(message):
 """
 
 
+def shown(ending: str) -> list[Path]:
+    """The files with that ending that the page shows, in its order."""
+    return [
+        DOCS.parent / name for name in re.findall(rf'^--8<-- "(docs/code/serving/\w+\.{ending})"$', PAGE, re.MULTILINE)
+    ]
+
+
 def modules() -> dict[str, str]:
     """The page's, by their names."""
-    return dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", PAGE, re.DOTALL))
+    return {file.stem: file.read_text("utf-8") for file in shown("py")}
 
 
 def commands() -> list[str]:
-    return [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+    return [line for file in shown("sh") for line in file.read_text("utf-8").splitlines()]
 
 
 def places(command: str) -> dict[str, str]:
@@ -122,7 +130,8 @@ def until_it_listens(server: subprocess.Popen[bytes], port: int, log: Path) -> N
 
 
 def test_every_module_and_every_command_of_the_page_is_known_here() -> None:
-    assert len(modules()) == PAGE.count("```python") > 8
+    assert sorted([*shown("py"), *shown("sh")]) == sorted((DOCS / "code" / "serving").iterdir())
+    assert len(modules()) == PAGE.count("```python") == len(re.findall(r"^`(\w+)\.py`:$", PAGE, re.MULTILINE)) > 8
     assert len(commands()) == len(set(commands())) > 14
     assert set(commands()) >= ONE_THREAD
 

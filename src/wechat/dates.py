@@ -88,6 +88,8 @@ def _day(plain: str, today: dt.date, first: dt.date) -> dt.date | None:
     """The day; where it is said in two ways, 周日(3月8日) or 明天28号, both must be true."""
     found = _plainly(plain, today, first)
     for at in range(1, len(plain) if found is None and len(plain) <= _LONGEST else 0):
+        if plain[at - 1 : at + 1].isdecimal():  # 1-11号 is not 1-1, 1号
+            continue
         one, other = plain[:at].strip(_AROUND), plain[at:].strip(_AROUND)
         found = found or _if_true(one, other, today, first) or _if_true(other, one, today, first)
     return found
@@ -196,11 +198,12 @@ def _date(year: int, month: int, number: int) -> dt.date | None:
 
 _DAYS: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str], dt.date, dt.date], dt.date | None]]] = [
     (re.compile("|".join(_NEAR)), _near),
-    (re.compile(rf"({_N})\s*个?(天|周|星期|礼拜|月)\s*(?:以后|之后|后)"), _in_days),
+    (re.compile(rf"({_N})\s*[个個]?(天|周|星期|礼拜|(?<=[个個])月)\s*(?:以后|之后|后)"), _in_days),
     (re.compile(rf"(上上|下下|上|下|这|本)?个?{_NAMED_DAY}"), _of_a_week),
     (re.compile(rf"({'|'.join(_MONTHS)})?\s*({_D})\s*[号日號]"), _of_a_month),
     (re.compile(rf"({'|'.join(_YEARS)})?的?\s*(元|{_D})\s*月\s*({_D})\s*[号日號]?"), _of_a_year),
-    (re.compile(r"()([0-9]{1,2})\s*[-/.]\s*([0-9]{1,2})\s*[号日號]?"), _of_a_year),
+    (re.compile(r"()([0-9]{1,2})\s*[-/]\s*([0-9]{1,2})"), _of_a_year),  # but 8-10号 and 8/9号 are several days
+    (re.compile(r"()([0-9]{1,2})\s*\.\s*([0-9]{1,2})\s*[号日號]?"), _of_a_year),
     (re.compile(r"([0-9]{4})\s*[-/.年]\s*([0-9]{1,2})\s*[-/.月]\s*([0-9]{1,2})\s*[号日號]?"), _whole),
     (re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})"), _whole),
     (re.compile(rf"({_FIGURE}{{4}}|{_FIGURE}{{2}})\s*年\s*(元|{_D})\s*月\s*({_D})\s*[号日號]?"), _spelled_out),

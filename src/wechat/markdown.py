@@ -65,15 +65,21 @@ _ADDRESS = "!#$%&'()*+,-./:;=?@[]_~"
 _NOWHERE = ("#", "data:")
 _DEEPER, _LINE = "  ", re.compile(r"\n(?!\n)")
 _RULE = "————"
-#: what ends a sentence, and no heading
-_SENTENCE_END = tuple("。！？；：….!?;:")
+#: what ends a sentence, and stands in no heading
+_SENTENCE = re.compile(r"[。！？；：….!?;:]\Z|[。！？!?](?=\s|[^\x00-\xff])|\n")
 _BETWEEN_CELLS, _AROUND_CELLS = re.compile(r"(?<!\\)\|"), re.compile(r"\A\||(?<!\\)\|\Z")
 
 
 #: as far as nothing that is still to come can change it: whole blocks, items of a list, and behind those the sentences without
 #: Markdown's signs
-_SETTLED = re.compile(
-    r"(?s:.*\n(?=\n|[ \t]*(?:[-*+]|#+|\d+[.)])[ \t]))?(?:[^*_`~$|\[<#\\\n=-]*[。！？!?](?=\s|[^\x00-\xff]))?"
+_SENTENCES = r"(?:[^*_`~$|\[<#\\\n=-]*[。！？!?](?=\s|[^\x00-\xff]))?"
+_SETTLED = (
+    re.compile(rf"(?s:.*\n(?=\n|[ \t]*(?:[-*+]|#+|1[.)])[ \t]+\S))?{_SENTENCES}"),
+    # 2. begins an item where another stands above it, and no paragraph
+    re.compile(
+        r"(?s:.*\n(?=\n|1[.)][ \t]+\S))?"
+        rf"(?:\n*\d+[.)][ \t]+\S[^\n]*\n(?:(?:\t| {{3}})[^\n]*\n)*(?=\d+[.)][ \t]+\S))*{_SENTENCES}"
+    ),
 )
 #: says what a text is called that may stand anywhere behind it: a footnote, the address of a link
 _DEFINED_LATER = re.compile(r"\[\^|\]\s*\[|\](?![(\[])")
@@ -107,8 +113,8 @@ class _Growing:
     def more(self, piece: str) -> str:
         """What there is to give now; nothing where it may still change."""
         self._text += piece
-        found = _SETTLED.match(self._text)
-        settled = found[0].rstrip() if found else ""
+        found = filter(None, (pattern.match(self._text) for pattern in _SETTLED))
+        settled = max((match[0].rstrip() for match in found), key=len)
         known = len(self._settled)  # by an eighth at least, so that a long text is not read for each of its sentences
         if len(settled) <= known + known // 8 or _DEFINED_LATER.search(settled):
             return ""
@@ -281,7 +287,7 @@ def _blocks(node: Node) -> str:
 
 def _heading(node: Node) -> str:
     text = _inline(node).strip()
-    if node.markup == "-" and ("\n" in text or text.endswith(_SENTENCE_END)):  # a paragraph, and --- at once below it
+    if node.markup in ("-", "=") and _SENTENCE.search(text):  # a paragraph, and --- at once below it
         return f"{text}\n\n{_RULE}"
     return f"【{text}】" if text else ""
 

@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 #: may close an answer and means nothing
 _CLOSING = ".,!?;:~。，！？；：、…～" + "".join(filter(str.isspace, map(chr, range(0x3001))))
-#: the same, at the end of a text. Not 呢, 吗, 嘛: they ask
-_CLOSING_WORD = re.compile("(?:谢谢[您你]?|[吧呀啊哦的了啦哈哒滴喔噢哟咯喽呗嘞咧勒])\\Z")
+#: the same, at the end of a text. Not 呢, 吗, 嘛: they ask; nor what changes the word before it: 别的, 不会吧
+_CLOSING_WORD = re.compile("(?:谢谢[您你]?|(?<!别)的|(?<!不[会是能])吧|[呀啊哦了啦哈哒滴喔噢哟咯喽呗嘞咧勒])\\Z")
 #: around an answer that is given as the question wrote it: 请回复“是”
 _QUOTES = {"“": "”", "‘": "’", "「": "」", "『": "』", '"': '"', "'": "'"}
 #: in a text that was pasted, and to be seen by nobody: marks of width zero, of direction, of how an emoji is drawn (1️⃣)
@@ -192,7 +192,7 @@ def within(low: int | None, high: int | None) -> Callable[[str], int]:
 
 _COUNT = "[0-9零一二三四五六七八九十百]{1,5}"
 #: 1, (1), 1号, 第一, 第一个, 选项1. Not 两个, 2个: that is how many
-_ORDINAL = re.compile(rf"(?:(第)|选项)?\(?({_COUNT})\)?(?(1)[个個项項种样款条位号家档]?|号?)")
+_ORDINAL = re.compile(rf"(?:(第)|(选项))?\(?({_COUNT})\)?(?(1)[个個项項种样款条位号家档]?|号?)")
 #: a line as it was shown and copied: 1. 苹果
 _NUMBERED = re.compile(r"\(?([0-9]{1,3})(?![0-9])\)?\s*[.、,:]?\s*(\S.*)", re.DOTALL)
 
@@ -207,7 +207,7 @@ def _line(plain: str, places: Mapping[str, int]) -> int | None:
 def _ordinal(plain: str, count: int) -> int | None:
     """The place, from 0, that a text names by its number alone, of `count` places."""
     match = _ORDINAL.fullmatch(plain)
-    number = _whole(match[2]) if match else None
+    number = _whole(match[3]) if match else None
     return number - 1 if number is not None and 1 <= number <= count else None
 
 
@@ -240,6 +240,8 @@ _AH = re.compile(
 #: the same word again: 不用不用, but 确认确认 looks first; and several that agree: 对，没错
 _AGAIN = re.compile(r"(?!确|確)(.{1,4}?)\1{1,9}")
 _BREAKS = re.compile(r"[\s,，.。、;；!！~～]+")
+#: two that undo each other, where no more than a space is between: 不是 错, 没 不对; but 不 不用 says it twice
+_UNDONE = re.compile(r"(?:不|没有?|沒有|木有|无|不是|不会|别)\s+(?:错|不(?![要用想必需]))")
 _SKINS = dict.fromkeys(range(0x1F3FB, 0x1F400))
 
 
@@ -259,7 +261,9 @@ def _agreed(plain: str) -> int | None:
     """What every word of a text means."""
     words = [plain] if plain in _ANSWERS else _BREAKS.split(_AH.sub("", plain, count=1))
     meant = {_place(_AGAIN.sub(r"\1", word) if _AGAIN.fullmatch(word) else word) for word in words if word}
-    return meant.pop() if len(meant) == 1 else None
+    together = _place("".join(words))  # 没，错 may be one word
+    meant |= set() if together is None else {together}
+    return meant.pop() if len(meant) == 1 and not _UNDONE.search(plain) else None
 
 
 def _place(word: str) -> int | None:
@@ -268,6 +272,17 @@ def _place(word: str) -> int | None:
 
 # ---- one of several -------------------------------------------------------------------------------------------------
 
+#: a number in a label: 3人, 三楼, 方案二, 8月3日
+_IN_LABEL = re.compile(r"(?<![0-9.,])[0-9]{1,5}(?![.,]?[0-9])|[零一二两三四五六七八九十百]{1,5}")
+#: what may stand before one that a label is called by, but for what other labels share: 周三, 第三场, 下午三点
+_BEFORE_NUMBER = re.compile("(?:周|星期|礼拜|第|凌晨|早上|上午|中午|下午|傍晚|晚上)?")
+#: what stands behind a numeral that counts: 三楼, 三点, 三分糖; but 一般, 一点辣, 一次性 and 三明治 are words
+_COUNTED = re.compile(
+    rf"\Z|\W|(?!次性)(?:{'|'.join(_MEASURES)})|[周号时期分级]"
+    r"|[点點](?=\Z|\W|[钟整半到至零一二三四五六七八九十0-9])"
+)
+#: where what was typed breaks off within a number of the label: 10 of 100元
+_CUT = re.compile("(?<=[0-9])[.,]?[0-9]|(?<=[零一二三四五六七八九十百])[零一二三四五六七八九十百]")
 _LAST = re.compile(r"最后(?:[一1]?[个個项項种样款条位]|那个)?|倒数第[一1][个個]?")
 
 
@@ -281,16 +296,19 @@ def option(labels: Sequence[str]) -> Callable[[str], int]:
     """
     names = [tidy(label) for label in labels]
     _distinct(labels, names)
-    places = {name: place for place, name in enumerate(names)}
+    places, numbers = {name: place for place, name in enumerate(names)}, list(_numbers(names))
 
     def read(text: str) -> int:
         forms = answers(text)
         for plain in forms:
             if plain in places:
                 return places[plain]
-        counted = _is_counted(text)
-        own = set(spoken(text))
-        meant = next(filter(None, (_meant(plain, names, places, counted, plain in own) for plain in forms)), set())
+        own, counted = set(spoken(text)), _is_counted(text)
+        every = (
+            _meant(plain, names, plain in own, _shown(plain, places) | _numbered(plain, numbers, len(names), counted))
+            for plain in forms
+        )
+        meant = next(filter(None, every), set())
         if len(meant) != 1:
             raise ValueError("none of the options, or several")
         return meant.pop()
@@ -298,12 +316,46 @@ def option(labels: Sequence[str]) -> Callable[[str], int]:
     return read
 
 
-def _meant(plain: str, names: Sequence[str], places: Mapping[str, int], counted: bool, own: bool) -> set[int]:
-    """Every place that a text may mean. What is left of 买单, without 买, is too short to begin 单人间."""
+def _meant(plain: str, names: Sequence[str], own: bool, numbered: set[int]) -> set[int]:
+    """The places that a text may mean: those that its number does, and those whose labels it begins.
+
+    What is left of 买单, without 买, is too short to begin 单人间; and half a number means no label, but makes another unsure.
+    """
     begun = {place for place, name in enumerate(names) if name.startswith(plain) and (own or len(plain) > 1)}
-    last = len(names) - 1 if _LAST.fullmatch(plain) else None
-    numbered = _line(plain, places), _ordinal(plain, len(names)) if counted else None, last
-    return begun.union(place for place in numbered if place is not None)
+    if begun and plain in _ANSWERS:  # 不 begins 不确定, and to many it is 否
+        begun |= {place for place, name in enumerate(names) if _place(name) == _ANSWERS[plain]}
+    cut = {place for place in begun if _CUT.match(names[place], len(plain))}
+    return begun | numbered if begun - cut or numbered else set()
+
+
+def _shown(plain: str, places: Mapping[str, int]) -> set[int]:
+    """The place of a line as it was shown, or of the last one."""
+    last = len(places) - 1 if _LAST.fullmatch(plain) else None
+    return {place for place in (_line(plain, places), last) if place is not None}
+
+
+def _numbered(plain: str, numbers: Sequence[tuple[int, str, int]], count: int, counted: bool) -> set[int]:
+    """The places that a number may mean: that of its line, and those of the labels that are called by it."""
+    match = _ORDINAL.fullmatch(plain) if counted else None
+    if match is None:
+        return set()
+    value, word, line = _whole(match[3]), match[1] or match[2], _ordinal(plain, count)
+    called = {place for place, before, number in numbers if number == value and word in (None, before)}
+    return called if line is None else called | {line}
+
+
+def _numbers(names: Sequence[str]) -> Iterator[tuple[int, str, int]]:
+    """The numbers that labels may be called by: the place, what stands before it, and what it is."""
+    plainly = [name.translate(_PLAIN_NUMERALS) for name in names]
+    for place, plain in enumerate(plainly):
+        for match in _IN_LABEL.finditer(plain):
+            before, value = plain[: match.start()], _whole(match[0])
+            others = [other.removeprefix(before) for other in plainly if other != plain and other.startswith(before)]
+            behind = {other[kin.end() :][:1] for other in others if (kin := _IN_LABEL.match(other))}
+            known = behind or _BEFORE_NUMBER.fullmatch(before)
+            counts = before or match[0].isdecimal() or _COUNTED.match(plain, match.end())
+            if value is not None and known and (counts or plain[match.end() :][:1] in behind):
+                yield place, before, value
 
 
 def _distinct(labels: Sequence[str], names: Sequence[str]) -> None:
@@ -442,8 +494,8 @@ _PHONE = re.compile(
     r"(?:(?:我的?)?(?:联系)?(?:手机号?码?|电话号?码?|号码|联系方式|tel)[是为:.]?\s*)?"
     r"(?:\(?(?:\+|00)?86\)?)?(1[3-9][0-9]{9})(?:\s*\(?微信同号\)?)?"
 )
-#: 1-415-555-2671 is a number of North America
-_ABROAD = re.compile(r"(?:\(?(?:\+|00)86\)?[\s\-.]*)?1[\s\-.]+[0-9]{2}")
+#: 1-415-555-2671 is a number of North America, and 861 3800138000 is cut where no number is
+_ABROAD = re.compile(r"(?<![0-9])(?:\(?(?:\+|00)?86\)?[\s\-.·‐-―−]*)?1[\s\-.·‐-―−]+[0-9]{2}")
 _BETWEEN = re.compile(r"(?<=[0-9)])[\s\-.·‐-―−]+(?=[0-9(])")
 
 
@@ -452,7 +504,7 @@ def phone(text: str) -> str:
     if any(unicodedata.category(character) == "No" for character in text):
         raise ValueError("no mobile number")
     for plain in spoken(text):
-        match = None if _ABROAD.match(plain) else _PHONE.fullmatch(_BETWEEN.sub("", plain))
+        match = None if _ABROAD.search(plain) else _PHONE.fullmatch(_BETWEEN.sub("", plain))
         if match:
             return match[1]
     raise ValueError("no mobile number")
@@ -489,12 +541,16 @@ def options(labels: Sequence[str], least: int, most: int) -> Callable[[str], lis
 def _several(text: str, one: Callable[[str], int], labels: Sequence[str]) -> list[int]:
     if len(text) > _TOO_LONG:
         raise ValueError("too long")
+    names = [tidy(label) for label in labels]
+    forms = list(spoken(text))
+    every = next((plain for plain in forms if plain in _ALL | _NONE), None)
+    if every is not None and not any(plain in names for plain in forms):
+        if any(name.startswith(every) for name in names):
+            raise ValueError("all or none of the options, or the one that begins so")
+        return list(range(len(labels))) if every in _ALL else []
     whole = _one_of(text, one)
     if whole:
         return whole
-    for words, meant in ((_ALL, list(range(len(labels)))), (_NONE, [])):
-        if any(plain in words and not any(tidy(label).startswith(plain) for label in labels) for plain in spoken(text)):
-            return meant
     asked = _BEFORE.sub("", text.strip())
     for several, fewest in ((text, 1), (asked, 1), (_BOTH.sub("", asked), 2)):
         places = _listed(several, one)

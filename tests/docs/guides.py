@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "docs" / "code" / "guides"
 PAGES = ROOT / "docs" / "guides"
+sys.path.append(str(ROOT / "tests"))  # where the servers for tests are, also for who runs this folder alone
 
 
 class Guide:

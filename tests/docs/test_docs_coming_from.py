@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 import wechatpy
+from wechatpy.crypto import WeChatCrypto
 from wechatpy.replies import ArticlesReply, ImageReply
 
 import wechat
 from wechat import Article, Image, News, TextMessage, receive
-from wechat.crypto import Cipher, signature
+from wechat.crypto import signature
 from wechat.testing import Chat
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -143,11 +144,11 @@ def test_wechatpy_the_same_in_our_words() -> None:
     assert talk.follow("42") == "欢迎！42"
 
 
-def test_wechatpy_the_view_takes_what_wechatpy_seals_and_wechatpy_opens_its_answer(tmp_path: Path) -> None:
-    from wechatpy.crypto import WeChatCrypto
-
+def test_wechatpy_the_view_takes_what_wechatpy_seals_and_wechatpy_opens_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WECHAT_STORE", f"sqlite:///{tmp_path / 'bot.db'}")
     module = load("wechatpy_same")
-    module.bot._runtime = type(module.bot)("token", store=f"sqlite:///{tmp_path / 'bot.db'}")._runtime
     key, appid = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG", "wx0123456789abcdef"
     crypto, stamp = WeChatCrypto("token", key, appid), str(1_790_000_000)
     push = (
@@ -170,7 +171,6 @@ def test_wechatpy_the_view_takes_what_wechatpy_seals_and_wechatpy_opens_its_answ
         assert "<![CDATA[hello]]>" in (opened if isinstance(opened, str) else opened.decode())
     finally:
         module.bot.wait(module.bot.aclose())
-    assert Cipher(key, appid, "token")
 
 
 def test_wechatpy_and_ours_at_once(old: Any) -> None:
@@ -211,13 +211,32 @@ def test_wechatpys_client_is_called_in_a_step(tmp_path: Path, monkeypatch: pytes
 # ---- 2017 -----------------------------------------------------------------------------------------------------------
 
 
-def test_2017_beside_a_dialog_of_today(old: Any) -> None:
+def test_2017_beside_dialogs_of_today(old: Any) -> None:
     talk = Chat(load("both_2017").bot)
     assert talk.say("什么") == "请发“报名”"
     assert talk.follow() == "请发“报名”"
-    assert [talk.say("报名"), talk.say("小明"), talk.say("8")] == ["怎么称呼您？", "您的年龄？", "小明，8 岁，报名成功"]
     assert talk.say("预约") == "哪天？"
     assert str(talk.say("明天")).endswith("约好了。")
+    assert [talk.say("报名"), talk.say("小明"), talk.say("很大")] == [
+        "怎么称呼您？",
+        "您的年龄？",
+        "请回复 1 到 149 的整数",
+    ]
+    assert talk.say("八岁") == "小明，8 岁，报名成功。"
+
+
+def test_2017_who_stands_in_an_old_dialog_ends_with_it_when_it_has_moved(old: Any) -> None:
+    import signup_2017  # from the folder of the page's code
+
+    bot = wechat.Bot.from_module(signup_2017, token="token")
+    talk = Chat(bot)
+    assert [talk.say("报名"), talk.say("小明")] == ["怎么称呼您？", "您的年龄？"]
+    with pytest.raises(wechat.ConfigurationError, match="two dialogs are named 'signup'"):
+        bot.text("报名")(load("now_2017").signup)
+    bot.text("报名", name="signup of today")(load("now_2017").signup)
+    talk.crash()
+    assert talk.say("8") == "小明，8 岁，报名成功"
+    assert [talk.say("报名"), talk.say("小明"), talk.say("很大")][-1] == "请回复 1 到 149 的整数"
 
 
 def test_2017_the_view_as_it_was(old: Any) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import decimal
+import http
 import http.server
 import json
 import os
@@ -15,13 +18,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import httpx
 import pytest
 from guides import CODE, PAGES, ROOT, Guide, opened
 
+from wechat import budget, journal, record, runtime
+from wechat.attempt import WECHAT
 from wechat.errors import ConfigurationError
 from wechat.lint import DialogWarning
 from wechat.testing import Chat
+from wechat.web import HURRY
 
 
 @pytest.fixture
@@ -63,18 +71,15 @@ def transcripts(name: str) -> list[list[tuple[str, str]]]:
 # ---- every page -----------------------------------------------------------------------------------------------------
 
 NAMES = ("replay", "steps", "slow", "data", "testing", "deploying", "upgrading", "security")
-#: what both languages have as often: headings, rows of tables, fences, and lists
-LINES = (r"^#+ ", r"^\|", r"^```", r"^- ", r"^\d+\. ")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_both_languages_have_the_same_parts(name: str) -> None:
-    english, chinese = ((PAGES / f"{name}{end}.md").read_text("utf-8") for end in ("", ".zh-CN"))
-    for line in LINES:
-        count = [len(re.findall(line, text, re.MULTILINE)) for text in (english, chinese)]
-        assert count[0] == count[1], (name, line)
-    for same in (r'--8<-- "(.*?)"', r"```mermaid", r"```text\n(.*?)```"):
-        assert re.findall(same, english, re.DOTALL) == re.findall(same, chinese, re.DOTALL), (name, same)
+def test_both_languages_show_the_same_transcripts(name: str) -> None:
+    english, chinese = (
+        re.findall(r"```text\n(.*?)```", (PAGES / f"{name}{end}.md").read_text("utf-8"), re.DOTALL)
+        for end in ("", ".zh-CN")
+    )
+    assert english == chinese
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,8 +88,26 @@ def test_every_file_of_a_page_is_shown_there(name: str) -> None:
     assert shown == {file.name for file in (CODE / name).iterdir() if file.is_file()}
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if list((CODE / name).glob("test_*.py"))])
+#: the tests that a page shows, and the files beside them that they run
+TESTS = {
+    "replay": (["test_hidden"], ["hidden"]),
+    "steps": (["test_keys"], ["database"]),
+    "data": (["test_tell"], ["bot", "outside"]),
+    "testing": (["test_deploy", "test_http", "test_shop"], ["shop"]),
+    "upgrading": (["test_upgrade"], ["inserted", "keys", "reworded", "swapped", "version_1", "version_2"]),
+}
+
+
+def test_every_test_that_is_shown_is_run() -> None:
+    shown = {(file.parent.name, file.stem) for file in CODE.glob("*/test_*.py")}
+    assert shown == {(name, test) for name, (tests, _) in TESTS.items() for test in tests}
+
+
+@pytest.mark.parametrize("name", TESTS)
 def test_the_tests_that_are_shown_pass(name: str) -> None:
+    tests, files = TESTS[name]
+    said = "".join(Guide(name).text(f"{test}.py") for test in tests)
+    assert [file for file in files if not re.search(rf"\b{file}\b", said)] == []
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(CODE / name)]
     settings = {"WECHAT_TOKEN": "test", "WECHAT_STORE": "memory://", "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | settings)
@@ -121,6 +144,34 @@ def test_the_lint_finds_nothing_in_what_is_right(replay: Guide, tmp_path: Path) 
 def test_values_are_as_the_page_shows(replay: Guide) -> None:
     [shown] = re.findall(r"```text\n(\{.*?)\n```", page("replay"), re.DOTALL)
     assert Chat(replay.load("values").bot).say("看看") == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ((1, 2), [1, 2]),
+        ({"a"}, ["a"]),
+        ({1: "A"}, {"1": "A"}),
+        (dt.date(2026, 3, 8), "2026-03-08"),
+        (decimal.Decimal("12.50"), "12.50"),
+        (http.HTTPStatus.OK, 200),
+    ],
+)
+def test_values_without_an_annotation_are_as_the_table_says(given: Any, found: Any) -> None:
+    assert journal.plain(given) == found
+
+
+def test_a_worker_keeps_as_many_conversations_alive_and_has_as_many_threads_as_the_pages_say() -> None:
+    assert f"{runtime.HOT:,} conversations" in page("replay")
+
+    async def threads() -> float:
+        return anyio.to_thread.current_default_thread_limiter().total_tokens
+
+    assert f"{anyio.run(threads):.0f} threads" in page("steps")
+    assert ("five at most" in page("slow")) == (record.QUEUE == 5)
+    assert f"{budget.MOST} times in five minutes" in page("slow")
+    assert f"{WECHAT.last_chance / 1000} s" in page("slow")
+    assert f"{HURRY} s" in page("slow")
 
 
 def test_what_was_reserved_is_given_back_where_nobody_answers_and_not_where_a_worker_dies(replay: Guide) -> None:
@@ -288,10 +339,10 @@ def test_a_slow_answer_is_talked_as_its_transcript_says(slow: Guide) -> None:
 def test_a_stream_is_read_in_pieces_as_its_transcript_says(slow: Guide) -> None:
     module = slow.load("stream")
     chat = Chat(module.bot)
-    chat.slow(module.answer, 25)
+    chat.slow(module.answer, 35)
     talk = transcripts("slow")[1]
     for said, shown in talk:
-        assert (chat.tap(said) if said == "继续" else chat.say(said)) == shown
+        assert str(chat.tap(said) if said == "继续" else chat.say(said)).strip() == shown
         chat.later(5)
 
 
@@ -322,13 +373,26 @@ def test_settings_of_slow_answers(slow: Guide) -> None:
 # ---- data -----------------------------------------------------------------------------------------------------------
 
 
-def test_points_are_counted_once_a_day_and_a_turn_that_ends_otherwise_leaves_no_trace(data: Guide) -> None:
-    module = data.load("points")
-    chat = Chat(module.bot)
+def test_points_are_counted_once_in_twelve_hours(data: Guide) -> None:
+    chat = Chat(data.load("points").bot)
     assert chat.say("签到") == "签到成功，您有 1 分。"
+    chat.later(12 * 3600 - 60)
     assert chat.say("签到") == "今天签过到了。"
-    chat.later(12 * 3600)
+    chat.later(60)
     assert chat.say("签到") == "签到成功，您有 2 分。"
+
+
+def test_what_a_turn_remembers_is_written_when_it_ends(data: Guide) -> None:
+    bot = data.load("points").bot
+    chat, user = Chat(bot), bot.user("oUser")
+    chat.say("签到")
+    assert chat.say("清零") == "积分和签到都清掉，对吗？\n1. 是\n2. 否"
+    assert bot.wait(user.recall("asked")) is True
+    assert chat.say("取消") == "已取消。"
+    assert (bot.wait(user.recall("asked")), bot.wait(user.recall("points"))) == (True, 1)
+    chat.say("清零")
+    assert chat.tap("是") == "清掉了。"
+    assert bot.wait(user.recall("points")) is None
 
 
 def test_cron_tells_everybody_it_is_given_and_nobody_twice(

@@ -26,12 +26,23 @@ def test_what_is_said_is_shown_to_a_human_until_the_user_leaves(
     assert chat.say("人工") == ASK
     assert capsys.readouterr().out == ""
     assert chat.say("发货了吗") == PASSED_ON
-    shown = "oMe：发货了吗\n    python human.py oMe 0000000000000002 您的回答\n"
+    shown = "oMe：'发货了吗'\n    python human.py oMe 0000000000000002 您的回答\n"
     assert capsys.readouterr().out == shown
     chat.crash()
     assert chat.say("还有，能退吗") == PASSED_ON
     assert chat.say("结束") == "人工服务结束了，再见。"
     assert chat.waiting is None
+
+
+def test_what_is_said_does_nothing_to_the_terminal_of_a_human(
+    human: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chat = Chat(human.bot, user="oMe")
+    chat.say("人工")
+    chat.say("清\x9b2J屏\u202e反\n    python human.py oYou 1 退款")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == r"oMe：'清\x9b2J屏\u202e反\n    python human.py oYou 1 退款'"
+    assert second.startswith("    python human.py oMe ")
 
 
 def test_the_answer_is_fetched_or_comes_with_the_next_reply(human: ModuleType) -> None:

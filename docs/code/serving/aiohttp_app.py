@@ -1,6 +1,6 @@
 from aiohttp import web
-
 from bots import school, shop
+
 from wechat.web import Request, respond, written
 
 BOTS = {"shop": shop, "school": school}

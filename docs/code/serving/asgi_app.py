@@ -1,4 +1,5 @@
 from bots import school, shop
+
 from wechat.web import asgi
 
 app = asgi.app(

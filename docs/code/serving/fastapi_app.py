@@ -1,6 +1,6 @@
+from bots import school, shop
 from fastapi import FastAPI
 
-from bots import school, shop
 from wechat.web.fastapi import router
 
 app = FastAPI()

@@ -1,6 +1,6 @@
+from bots import school, shop
 from flask import Flask
 
-from bots import school, shop
 from wechat.web.flask import view
 
 app = Flask(__name__)

@@ -1,7 +1,7 @@
+from bots import school, shop
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from bots import school, shop
 from wechat.web import asgi
 
 app = Starlette(

@@ -1,8 +1,8 @@
 import asyncio
 
+from bots import school, shop
 from tornado.web import Application, RequestHandler
 
-from bots import school, shop
 from wechat import Bot
 from wechat.web import Request, query, respond, written
 

@@ -10,10 +10,10 @@ bot = Bot(token="demo")
 
 # --8<-- [start:model]
 async def model(question: str) -> AsyncIterator[str]:
-    async with AsyncOpenAI() as client:  # OPENAI_BASE_URL and OPENAI_API_KEY say where, and who asks
-        messages = [{"role": "user", "content": question}]
-        answer = await client.chat.completions.create(model=os.environ["LLM_MODEL"], messages=messages, stream=True)
-        async for chunk in answer:
+    name, messages = os.environ["LLM_MODEL"], [{"role": "user", "content": question}]
+    async with AsyncOpenAI() as client:  # asks at OPENAI_BASE_URL, with OPENAI_API_KEY
+        chunks = await client.chat.completions.create(model=name, messages=messages, stream=True)
+        async for chunk in chunks:
             for choice in chunk.choices:
                 yield choice.delta.content or ""
 
@@ -36,7 +36,5 @@ def chat(message: TextMessage) -> Dialog:
 
 
 # --8<-- [end:answer]
-
-
 if __name__ == "__main__":
     run(bot)

@@ -1,18 +1,23 @@
 import sqlite3
 from contextlib import closing
 
-from wechat import Bot, Cancelled, Dialog, Message, TextMessage, TimedOut, WentBack, ask, link, run, step
+from wechat import Bot, Cancelled, Dialog, Message, SubDialog, TextMessage, TimedOut, WentBack, ask, link, run, step
 
 bot = Bot(token="demo", cancel=("取消", "退出", "不买了"))
+
+
+TABLE = """CREATE TABLE IF NOT EXISTS orders
+           (number INTEGER PRIMARY KEY, openid, fruit, count, key UNIQUE)"""
+SAVE = "INSERT OR IGNORE INTO orders (openid, fruit, count, key) VALUES (?, ?, ?, ?)"
+NUMBER = "SELECT number FROM orders WHERE key = ?"
 
 
 @step
 def save_order(openid: str, fruit: str, count: int, idempotency_key: str = "") -> int:
     with closing(sqlite3.connect("orders.db")) as db, db:
-        db.execute("CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY, openid, fruit, count, key UNIQUE)")
-        row = (openid, fruit, count, idempotency_key)
-        db.execute("INSERT OR IGNORE INTO orders (openid, fruit, count, key) VALUES (?, ?, ?, ?)", row)
-        (number,) = db.execute("SELECT number FROM orders WHERE key = ?", (idempotency_key,)).fetchone()
+        db.execute(TABLE)
+        db.execute(SAVE, (openid, fruit, count, idempotency_key))
+        (number,) = db.execute(NUMBER, (idempotency_key,)).fetchone()
         return int(number)
 
 
@@ -31,7 +36,7 @@ def order(message: TextMessage) -> Dialog:
 
 # --8<-- [end:order]
 # --8<-- [start:which]
-def which():
+def which() -> SubDialog[tuple[str, int]]:
     while True:
         fruit = yield from ask.choice("想买什么水果？", ["苹果", "香蕉", "橙子"])
         try:
@@ -55,7 +60,5 @@ def welcome(message: Message) -> str:
 
 
 # --8<-- [end:beside]
-
-
 if __name__ == "__main__":
     run(bot)

@@ -7,19 +7,22 @@ bot = Bot(token="demo")
 
 
 # --8<-- [start:save]
+TABLE = """CREATE TABLE IF NOT EXISTS orders
+           (number INTEGER PRIMARY KEY, openid, fruit, count, key UNIQUE)"""
+SAVE = "INSERT OR IGNORE INTO orders (openid, fruit, count, key) VALUES (?, ?, ?, ?)"
+NUMBER = "SELECT number FROM orders WHERE key = ?"
+
+
 @step
 def save_order(openid: str, fruit: str, count: int, idempotency_key: str = "") -> int:
     with closing(sqlite3.connect("orders.db")) as db, db:
-        db.execute("CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY, openid, fruit, count, key UNIQUE)")
-        row = (openid, fruit, count, idempotency_key)
-        db.execute("INSERT OR IGNORE INTO orders (openid, fruit, count, key) VALUES (?, ?, ?, ?)", row)
-        (number,) = db.execute("SELECT number FROM orders WHERE key = ?", (idempotency_key,)).fetchone()
+        db.execute(TABLE)
+        db.execute(SAVE, (openid, fruit, count, idempotency_key))
+        (number,) = db.execute(NUMBER, (idempotency_key,)).fetchone()
         return int(number)
 
 
 # --8<-- [end:save]
-
-
 # --8<-- [start:order]
 @bot.text("买水果", expire=600)
 def order(message: TextMessage) -> Dialog:
@@ -32,7 +35,5 @@ def order(message: TextMessage) -> Dialog:
 
 
 # --8<-- [end:order]
-
-
 if __name__ == "__main__":
     run(bot)

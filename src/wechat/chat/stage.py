@@ -170,8 +170,9 @@ class Stage:
             return
         before, user.stand = user.stand, said["stand"]
         self._tell("stand", user=user.openid, stand=user.stand)
+        last = next((row["message"] for row in reversed(user.rows.values()) if row["message"]), "")
         for row in _differences(before, user.stand):
-            self._keep(user, "row", {"id": f"s{next(self._count)}", "at": _now(), **ROW, **row})
+            self._keep(user, "row", {"id": f"s{next(self._count)}", "at": _now(), **ROW, "message": last, **row})
         if user.stand["diverged"] and user.stand["diverged"] != before["diverged"]:
             self._notice(user, "这段对话和改过的代码对不上了：下一条消息会告诉用户它结束了。")
 

@@ -31,7 +31,7 @@ from .watch import Watched
 STAGE, KEY = "WECHAT_DIALOG_STAGE", "WECHAT_DIALOG_STAGE_KEY"
 
 #: words of routes that the page offers to try
-TRIES = 8
+TRIES = 10
 #: what a line of a traceback may show of a secret: a text behind a name that is called so
 _SECRET = re.compile(r"""((?:token|aes_key|secret|passw\w*|api_key)\s*=\s*)(["']).*?\2""", re.IGNORECASE)
 

@@ -94,7 +94,7 @@ def main(options: argparse.Namespace) -> int:
         push.cipher(options.aes_key, options.appid, options.token),
         options.timeout,
     )
-    pushes = None if options.no_post else bool(options.account) or wire.private(there.host)
+    pushes = None if options.no_post else bool(options.account) or there.here
     return findings.show(list(_examined(there, visitor, pushes)), as_json=options.json)
 
 
@@ -135,7 +135,7 @@ def _reached(there: Place, seconds: float) -> Found:
         return (yield from _certified(Line(there, seconds, proxy=proxy)))
     try:
         addresses = wire.resolved(there)
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         advice = "WeChat's alarm says DNS失败.\nLook whether the name is right, and has an A record."
         yield Finding("wrong", "DNS", f"{there.host}: {wire.said(error)}", advice)
         return None
@@ -354,7 +354,10 @@ def _fault(line: Line, method: str, answer: Answer) -> Fault | None:
 
 def _redirect(there: Place, answer: Answer) -> Fault:
     here = urlsplit(f"{there.scheme}://{there.authority}{there.path}")
-    target = urlsplit(urljoin(here.geturl(), answer.headers.get("Location", "")))
+    try:
+        target = urlsplit(urljoin(here.geturl(), answer.headers.get("Location", "")))
+    except ValueError:
+        return f"HTTP {answer.status}, to an address that is none", "WeChat follows no redirect: answer with 200."
     found = f"HTTP {answer.status}, to {target.scheme}://{target.netloc}{target.path}"
     if target.path.rstrip("/") != here.path.rstrip("/") or target.hostname != here.hostname:
         return (

@@ -42,8 +42,8 @@ def show(findings: Sequence[Finding], *, as_json: bool) -> int:
 
 
 def as_text(value: Any) -> None:
-    """Print `value` as JSON, in which Chinese can be read."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print `value` as JSON, in which Chinese can be read, and nothing does anything to a terminal."""
+    print(_UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def legible(text: str) -> str:

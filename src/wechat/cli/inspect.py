@@ -64,7 +64,7 @@ def _print(view: Fields) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    console.print(Text.assemble((view["openid"], "bold"), " at ", (view["account"], "bold")))
+    console.print(Text.assemble((view["openid"], "bold"), " at ", (legible(view["account"]), "bold")))
     console.print(Text(f"{view['bytes']:,} bytes, read at {_clock(view['now'])} (UTC{view['now'][-6:]})", style="dim"))
     for title, rows in _sections(view):
         console.print()

@@ -98,7 +98,7 @@ def _nothing(options: argparse.Namespace, account: str | None) -> int:
     if options.json:
         findings.as_text({"account": account, "openid": options.openid, "kept": False})
     else:
-        print(f"Nothing is kept of {options.openid}{f' at {account}' if account else ''}.")
+        print(findings.legible(f"Nothing is kept of {options.openid}{f' at {account}' if account else ''}."))
     return 1
 
 
@@ -154,7 +154,8 @@ def _reading(path: str) -> Iterator[sqlite3.Connection]:
 
 def _only(accounts: list[str]) -> str | None:
     if len(accounts) > 1:
-        raise ConfigurationError(f"several accounts know this user: say --account, one of {', '.join(accounts)}")
+        known = findings.legible(", ".join(accounts))
+        raise ConfigurationError(f"several accounts know this user: say --account, one of {known}")
     return accounts[0] if accounts else None
 
 

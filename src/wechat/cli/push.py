@@ -5,18 +5,15 @@ Sources: "接收普通消息", "接收事件推送", "被动回复用户消息" 
 
 from __future__ import annotations
 
-import http.client
 import secrets
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from urllib.parse import urlencode, urlsplit
 
 from .. import crypto, receive, reply
 from ..errors import ConfigurationError, ProtocolError
+from . import wire
 
 #: what WeChat shows where an account gives no proper answer
 FAULT = "该公众号提供的服务出现故障，请稍后再试"
@@ -96,6 +93,14 @@ class BadReply(Exception):
     """What came back is not what WeChat shows."""
 
 
+class Refused(wire.NoAnswer):
+    """What came back has another status than 200."""
+
+    def __init__(self, answer: wire.Answer) -> None:
+        super().__init__(f"HTTP {answer.status}: {answer.body[:200].decode('utf-8', 'replace').strip()}")
+        self.status = answer.status
+
+
 @dataclass(frozen=True)
 class Sender:
     """A user who sends to an account, and what WeChat and the server know of each other."""
@@ -116,8 +121,8 @@ class Sender:
             except BadReply as error:
                 note(str(error))
                 return None
-            except (OSError, http.client.HTTPException) as error:
-                note(f"push {attempt} of {PUSHES}: {reason(error, self.seconds)}")
+            except wire.NoAnswer as error:
+                note(f"push {attempt} of {PUSHES}: {error}")
         return None
 
     def message(self, fields: Fields) -> str:
@@ -135,12 +140,12 @@ class Sender:
         return {**signature(self.token, encrypted), "openid": self.user, "encrypt_type": "aes"}, body.encode()
 
     def post(self, query: Mapping[str, str], body: bytes) -> bytes:
-        """One push. Gives the body that came back; `OSError` or `http.client.HTTPException` where none did."""
-        url = f"{self.url}{'&' if '?' in self.url else '?'}{urlencode(query)}"
-        request = urllib.request.Request(url, body, {"Content-Type": "text/xml"})
-        with _opener(url).open(request, timeout=self.seconds) as response:
-            came: bytes = response.read()
-        return came
+        """One push. Gives the body that came back, of which no more than `wire.MOST` bytes are read. Raises
+        `wire.NoAnswer` where none did, `Refused` where its status says so, `ConfigurationError` where the URL is none."""
+        answer = wire.line(wire.place(self.url), self.seconds).ask("POST", query, body)
+        if answer.status != 200:
+            raise Refused(answer)
+        return answer.body
 
     def shown(self, body: bytes) -> str:
         """What of a body the user sees. Raises `BadReply`."""
@@ -155,6 +160,8 @@ class Sender:
         """The fields of a reply to this user; none where there is no reply. Raises `BadReply`."""
         if body in (b"", b"success"):
             return {}
+        if len(body) >= wire.MOST:
+            raise BadReply(f"the reply has {wire.MOST:,} bytes and more: WeChat takes none that is so long")
         came = _fields(body if self.cipher is None else _opened(self.cipher, _fields(body)))
         if (_field(came, "ToUserName"), _field(came, "FromUserName")) != (self.user, self.account):
             raise BadReply("the reply is not from this account to this user")
@@ -186,28 +193,6 @@ def _xml(fields: Fields) -> str:
 
 def _value(value: str | float) -> str:
     return reply.cdata(value) if isinstance(value, str) else str(value)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """WeChat goes where it was told, and nowhere else: a redirect is an error."""
-
-    def redirect_request(self, *args: object, **kwargs: object) -> None:
-        return None
-
-
-def _opener(url: str) -> urllib.request.OpenerDirector:
-    here = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")  # which no proxy could reach
-    proxies = [urllib.request.ProxyHandler({})] if here else []
-    return urllib.request.build_opener(_NoRedirect, *proxies)
-
-
-def reason(error: Exception, seconds: float) -> str:
-    """Why no answer came."""
-    if isinstance(error, urllib.error.HTTPError):
-        with error:
-            return f"HTTP {error.code}: {error.read(200).decode('utf-8', 'replace').strip()}"
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    return f"no answer in {seconds:g} s" if isinstance(cause, TimeoutError) else f"{cause}"
 
 
 # ---- what comes back ------------------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
-from . import push, serve
+from . import push, serve, wire
+from .findings import legible
 
 #: the arguments that each stand for one message: what they take, what that is, and what makes the message
 KINDS: Mapping[str, tuple[str, str, Callable[[str], push.Fields]]] = {
@@ -115,13 +115,14 @@ def _say(sender: push.Sender, fields: push.Fields) -> bool:
     shown = sender.send(fields, whys.append)
     hints = [hint for sign, hint in HINTS.items() if shown is None and whys and sign in whys[-1]]
     for line in [*dict.fromkeys(whys), *hints]:
-        print(line, file=sys.stderr, flush=True)
-    print(push.FAULT if shown is None else shown or push.SILENCE, flush=True)
+        print(legible(line), file=sys.stderr, flush=True)
+    print(push.FAULT if shown is None else legible(shown) or push.SILENCE, flush=True)
     return shown is not None
 
 
 def _url(given: str) -> str:
-    parts = urlsplit(given)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
-        raise argparse.ArgumentTypeError(f"must be like http://127.0.0.1:8000/wechat, not {given!r}")
+    try:
+        wire.place(given)
+    except ConfigurationError as error:
+        raise argparse.ArgumentTypeError(f"{error}") from None
     return given

@@ -43,10 +43,14 @@ def size(fields: Mapping[str, str]) -> int:
 
 
 def _time(ms: float | None) -> str | None:
-    """None for never, and for ever."""
+    """None for never, and for ever, which begins where the calendar ends."""
     if ms is None or ms == math.inf:
         return None
-    return dt.datetime.fromtimestamp(ms / 1000, dt.timezone.utc).astimezone().isoformat(timespec="milliseconds")
+    try:
+        time = dt.datetime.fromtimestamp(ms / 1000, dt.timezone.utc).astimezone()
+    except (ValueError, OverflowError, OSError):  # it depends on the platform
+        return None
+    return time.isoformat(timespec="milliseconds")
 
 
 def _plain(part: record.Part) -> Fields:

@@ -1,8 +1,8 @@
-"""One HTTP request on a connection of its own, phase after phase: for who wants to say where something goes wrong.
+"""One HTTP request on a connection of its own; phase after phase, for who wants to say where something goes wrong.
 
 A request looks as WeChat's do: HTTP/1.0, ``Mozilla/4.0``, no redirect is followed. That is documented nowhere; it
-stands in the access logs that people show (in wechatpivot/wechatpivot, zhayujie/bot-on-anything). Proxies are used
-as `push` does: those of the environment, and none for what is here.
+stands in the access logs that people show (in wechatpivot/wechatpivot, zhayujie/bot-on-anything). Proxies are those of
+the environment, and none for what is here. Whoever answers, however slowly or endlessly, is left when the time is over.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import io
 import ipaddress
 import socket
 import ssl
@@ -18,13 +19,18 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message as Headers
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
 from ..errors import ConfigurationError
 
-#: bytes of an answer that are read: no reply of WeChat's is longer
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+#: bytes of an answer's body that are read: no reply of WeChat's is longer
 MOST = 65_536
+#: and of all that comes, heads and chunks included
+LIMIT = 2 * MOST
 
 #: an address, and its port
 Address: TypeAlias = tuple[str, int]
@@ -38,6 +44,10 @@ class NoAnswer(Exception):
     def __init__(self, message: str, *, late: bool = False) -> None:
         super().__init__(message)
         self.late = late
+
+
+class _Endless(http.client.HTTPException):
+    """More came than an answer has."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,7 @@ def place(url: str) -> Place:
     try:
         parts = urlsplit(url)
         port = parts.port
+        (parts.hostname or "").encode("idna")  # as whoever looks the name up does
     except ValueError as error:
         raise ConfigurationError(f"{url!r} is no URL: {error}") from None
     if parts.scheme not in PORTS or not parts.hostname or parts.fragment or parts.username is not None or port == 0:
@@ -113,11 +124,12 @@ def resolved(there: Place) -> list[str]:
 
 @dataclass(frozen=True)
 class Line:
-    """A way to a place, on which each request gets a connection of its own. `seconds`: for each phase of it."""
+    """A way to a place, on which each request gets a connection of its own. `seconds`: for a phase of it, and for all
+    of a request."""
 
     there: Place
     seconds: float
-    #: None: by the proxy
+    #: None: by the proxy; of a name, whichever of its addresses answers
     address: Address | None = None
     proxy: SplitResult | None = None
     #: None: in clear
@@ -128,13 +140,28 @@ class Line:
         if self.address is not None:
             return socket.create_connection(self.address, self.seconds)
         assert self.proxy is not None
-        assert self.proxy.hostname is not None
-        connection = http.client.HTTPConnection(self.proxy.hostname, self.proxy.port or 80, timeout=self.seconds)
-        if self.tls is not None:
-            connection.set_tunnel(self.there.host, self.there.port, self._proxied())
-        connection.connect()
-        sock: socket.socket = connection.sock
+        until = time.monotonic() + self.seconds
+        sock = socket.create_connection((self.proxy.hostname or "", self.proxy.port or 80), self.seconds)
+        try:
+            if self.tls is not None:
+                self._tunnel(sock, until)
+        except BaseException:
+            sock.close()
+            raise
         return sock
+
+    def _tunnel(self, sock: socket.socket, until: float) -> None:
+        """Have the proxy carry all that follows. Raises `OSError`."""
+        host = f"[{self.there.host}]" if ":" in self.there.host else self.there.host
+        target = f"{host}:{self.there.port}"
+        request = _head(f"CONNECT {target}", target, self._proxied())
+        try:
+            with contextlib.closing(_begun(sock, "CONNECT", request, until)) as response:
+                if response.status != 200:
+                    raise OSError(f"the proxy answers HTTP {response.status}")
+        except http.client.HTTPException as error:
+            raise OSError(said(error)) from None
+        sock.settimeout(self.seconds)
 
     def secured(self, sock: socket.socket) -> socket.socket:
         """The same connection in TLS, where that is spoken. Raises `OSError`, and closes it then."""
@@ -148,10 +175,12 @@ class Line:
 
     def ask(self, method: str, query: Mapping[str, str], body: bytes | None = None) -> Answer:
         """The answer to one request. Raises `NoAnswer`."""
-        request = self._request(method, query, body)
+        request, until = self._request(method, query, body), time.monotonic() + self.seconds
         try:
-            with self.secured(self.connect()) as sock:
-                return _exchanged(sock, method, request, self.seconds)
+            with self.connect() as bare:
+                bare.settimeout(_left(until))
+                with self.secured(bare) as sock:
+                    return _exchanged(sock, method, request, until)
         except TimeoutError:
             raise NoAnswer(f"no answer in {self.seconds:g} s", late=True) from None
         except (OSError, http.client.HTTPException) as error:
@@ -159,14 +188,13 @@ class Line:
 
     def _request(self, method: str, query: Mapping[str, str], body: bytes | None) -> bytes:
         target = f"{self.there.path}{'&' if '?' in self.there.path else '?'}{urlencode(query)}"
-        lines = ["User-Agent: Mozilla/4.0", "Accept: */*", "Pragma: no-cache", "Connection: close"]
+        fields = {"Accept": "*/*", "Pragma": "no-cache", "Connection": "close"}
         if self.proxy is not None and self.tls is None:
             target = f"http://{self.there.authority}{target}"
-            lines += [f"{name}: {value}" for name, value in self._proxied().items()]
+            fields |= self._proxied()
         if body is not None:
-            lines += ["Content-Type: text/xml", f"Content-Length: {len(body)}"]
-        head = [f"{method} {target} HTTP/1.0", f"Host: {self.there.authority}", *lines, "", ""]
-        return "\r\n".join(head).encode("ascii") + (body or b"")
+            fields |= {"Content-Type": "text/xml", "Content-Length": str(len(body))}
+        return _head(f"{method} {target}", self.there.authority, fields) + (body or b"")
 
     def _proxied(self) -> dict[str, str]:
         """What the proxy wants to know."""
@@ -174,6 +202,13 @@ class Line:
             return {}
         known = f"{unquote(self.proxy.username)}:{unquote(self.proxy.password or '')}"
         return {"Proxy-Authorization": f"Basic {base64.b64encode(known.encode()).decode()}"}
+
+
+def line(there: Place, seconds: float) -> Line:
+    """The way to a place that the environment knows; in TLS, its certificate must be right. Raises `ConfigurationError`."""
+    by = proxy(there)
+    tls = ssl.create_default_context() if there.scheme == "https" else None
+    return Line(there, seconds, None if by else (there.host, there.port), by, tls)
 
 
 def proxy(there: Place) -> SplitResult | None:
@@ -196,32 +231,69 @@ def said(error: Exception) -> str:
         return "the connection was closed without an answer"
     if isinstance(error, http.client.IncompleteRead):
         return "the connection was closed in the middle of the answer"
+    if isinstance(error, _Endless):
+        return "what came is far too long for an answer"
     if isinstance(error, http.client.HTTPException):
         return f"what came is no HTTP ({type(error).__name__})"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _exchanged(sock: socket.socket, method: str, request: bytes, seconds: float) -> Answer:
+# ---- one exchange ---------------------------------------------------------------------------------------------------
+
+
+def _head(request: str, host: str, fields: Mapping[str, str]) -> bytes:
+    named = {"Host": host, "User-Agent": "Mozilla/4.0", **fields}
+    lines = [f"{request} HTTP/1.0", *(f"{name}: {value}" for name, value in named.items()), "", ""]
+    return "\r\n".join(lines).encode("ascii")
+
+
+def _exchanged(sock: socket.socket, method: str, request: bytes, until: float) -> Answer:
     began = time.monotonic()
-
-    def wait_no_longer() -> None:
-        left = began + seconds - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        sock.settimeout(left)
-
-    wait_no_longer()
-    sock.sendall(request)
-    with contextlib.closing(http.client.HTTPResponse(sock, method=method)) as response:
-        wait_no_longer()
-        response.begin()
+    with contextlib.closing(_begun(sock, method, request, until)) as response:
         body, whole = b"", response.length
-        while len(body) < (MOST if whole is None else min(whole, MOST)):
-            wait_no_longer()
-            piece = response.read1(MOST)
-            if not piece:
-                break
+        wanted = MOST if whole is None else min(whole, MOST)
+        while len(body) < wanted and (piece := response.read1(wanted - len(body))):
             body += piece
-        if whole is not None and len(body) < min(whole, MOST):
+        if whole is not None and len(body) < wanted:
             raise http.client.IncompleteRead(body, whole - len(body))
         return Answer(response.status, response.headers, body, time.monotonic() - began)
+
+
+def _begun(sock: socket.socket, method: str, request: bytes, until: float) -> http.client.HTTPResponse:
+    """An answer, of which the head is there."""
+    sock.settimeout(_left(until))
+    sock.sendall(request)
+    coming = cast(socket.socket, _Coming(sock, until))  # of a socket, a response uses nothing but makefile()
+    response = http.client.HTTPResponse(coming, method=method)
+    response.begin()
+    return response
+
+
+class _Coming(io.RawIOBase):
+    """What comes on a connection, up to a time and a number of bytes: a timeout of the socket's own begins again with
+    each byte. Raises `TimeoutError`, `_Endless`."""
+
+    def __init__(self, sock: socket.socket, until: float) -> None:
+        self._sock, self._until, self._room = sock, until, LIMIT
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        self._sock.settimeout(_left(self._until))
+        count = self._sock.recv_into(buffer)
+        self._room -= count
+        if self._room < 0:
+            raise _Endless
+        return count
+
+
+def _left(until: float) -> float:
+    """Seconds until then. Raises `TimeoutError` where there are none."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

@@ -4,6 +4,7 @@ from bot import bot
 
 from wechat.web import wsgi
 
-logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
+logging.basicConfig(level=logging.INFO, format=LINE)
 
 app = wsgi.app(bot, health="/healthz")

@@ -20,7 +20,7 @@ def booking(message: TextMessage) -> Dialog:
         return "现在订不了，请稍后再试。"
     try:
         name = yield from ask.text(f"{seat} 号座，怎么称呼您？")
-    except (TimedOut, Cancelled):  # not in a finally: that also runs when the dialog is only put to sleep
+    except (TimedOut, Cancelled):  # no finally
         yield from cancel_seat(seat)
         raise
     return f"{name}，{seat} 号座给您留好了。"

@@ -28,7 +28,8 @@ def erase_all() -> None:
         database.execute(TABLE)
         for [openid] in database.execute("SELECT openid FROM erase").fetchall():
             bot.wait(bot.user(openid).forget())
-            database.execute("DELETE FROM erase WHERE openid = ?", (openid,))  # and what you keep yourself
+            # and here what you keep of them yourself
+            database.execute("DELETE FROM erase WHERE openid = ?", (openid,))
 
 
 if __name__ == "__main__":

@@ -4,17 +4,19 @@ from contextlib import closing
 from wechat import Bot, Dialog, TextMessage, ask, step
 
 bot = Bot()
-TABLE = "CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY, key TEXT UNIQUE, fruit TEXT)"
+TABLE = """
+    CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY, key TEXT UNIQUE, fruit TEXT)
+"""
+INSERT = "INSERT INTO orders (key, fruit) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
+NUMBER = "SELECT number FROM orders WHERE key = ?"
 
 
 @step(retries=2)
 def save_order(fruit: str, idempotency_key: str = "") -> int:
     with closing(sqlite3.connect("orders.db")) as database, database:
         database.execute(TABLE)
-        database.execute(
-            "INSERT INTO orders (key, fruit) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (idempotency_key, fruit)
-        )
-        [number] = database.execute("SELECT number FROM orders WHERE key = ?", (idempotency_key,)).fetchone()
+        database.execute(INSERT, (idempotency_key, fruit))
+        [number] = database.execute(NUMBER, (idempotency_key,)).fetchone()
     return number
 
 

@@ -1,9 +1,10 @@
-# [start:setup]
+# --8<-- [start:setup]
 import datetime as dt
 
 import pytest
 from shop import bot, read_receipt, save_order
 
+from wechat import StepFailed
 from wechat.testing import Chat
 
 
@@ -21,10 +22,10 @@ def chat(orders):
     return Chat(bot, steps={save_order: save, read_receipt: lambda url: "12.50"})
 
 
-# [end:setup]
+# --8<-- [end:setup]
 
 
-# [start:talk]
+# --8<-- [start:talk]
 def test_an_order(chat, orders):
     assert chat.say("买水果") == "想买什么水果？\n1. 苹果\n2. 香蕉"
     assert chat.tap("香蕉") == "买几个？"
@@ -39,10 +40,10 @@ def test_a_fruit_is_chosen_in_many_ways(chat, said):
     assert chat.say(said) == "买几个？"
 
 
-# [end:talk]
+# --8<-- [end:talk]
 
 
-# [start:time]
+# --8<-- [start:time]
 def test_who_answers_too_late_has_ordered_nothing(chat, orders):
     chat.say("买水果")
     chat.say("苹果")
@@ -58,10 +59,10 @@ def test_the_time_of_day():
     assert chat.say("几点") == "10:30"
 
 
-# [end:time]
+# --8<-- [end:time]
 
 
-# [start:crash]
+# --8<-- [start:crash]
 def test_it_goes_on_after_a_crash(chat):
     chat.say("买水果")
     chat.crash()
@@ -80,10 +81,10 @@ def test_a_crash_in_the_middle_of_a_step(chat, orders):
     assert len(orders) == 2  # it ran again: the real one would see the same idempotency key
 
 
-# [end:crash]
+# --8<-- [end:crash]
 
 
-# [start:slow]
+# --8<-- [start:slow]
 def test_a_receipt_that_takes_twelve_seconds_is_held(chat):
     chat.slow(read_receipt, 12)
     assert chat.image() == "一共 12.50 元。"
@@ -96,25 +97,34 @@ def test_a_receipt_that_takes_a_minute_is_fetched(chat):
     assert chat.tap("继续") == "一共 12.50 元。"
 
 
-# [end:slow]
+# --8<-- [end:slow]
 
 
-# [start:fails]
-def test_what_the_user_reads_when_the_database_is_down():
-    def down(openid, fruit, count):
-        raise ConnectionError("refused")
+# --8<-- [start:fails]
+def down(openid, fruit, count):
+    raise ConnectionError("refused")
 
+
+def test_a_bug_is_raised_where_it_happens():
     chat = Chat(bot, steps={save_order: down})
+    chat.say("买水果")
+    chat.say("苹果")
+    with pytest.raises(StepFailed, match="ConnectionError: refused"):
+        chat.say("2")
+
+
+def test_what_the_user_reads_when_the_database_is_down():
+    chat = Chat(bot, steps={save_order: down}, raises=False)
     chat.say("买水果")
     chat.say("苹果")
     assert chat.say("2") == "抱歉，出错了，请稍后再试。"
     assert chat.waiting is None
 
 
-# [end:fails]
+# --8<-- [end:fails]
 
 
-# [start:kinds]
+# --8<-- [start:kinds]
 def test_other_kinds_of_messages(chat):
     assert chat.follow() == "欢迎！"
     assert chat.follow("海报") == "欢迎从海报来！"
@@ -140,10 +150,10 @@ def test_two_users(chat, orders):
     assert orders == [("oOther", "苹果", 1)]
 
 
-# [end:kinds]
+# --8<-- [end:kinds]
 
 
-# [start:data]
+# --8<-- [start:data]
 def test_what_is_remembered(chat):
     user = bot.user("oUser")
     chat.say("买水果")
@@ -153,4 +163,4 @@ def test_what_is_remembered(chat):
     assert bot.wait(user.recall("fruit")) == "苹果"
 
 
-# [end:data]
+# --8<-- [end:data]

@@ -5,6 +5,6 @@ bot = Bot()
 
 @bot.text("买水果", expire=600)
 def order(message: TextMessage) -> Dialog:
-    fruit = yield from ask.choice("今天的水果很新鲜，来点什么？", ["苹果", "香蕉", "橙子"])  # one more, at the end
+    fruit = yield from ask.choice("来点什么？", ["苹果", "香蕉", "橙子"])  # one more, at the end
     address = yield from ask.text("请告诉我地址。")
     return f"好的，{fruit}送到{address}，一小时内到。"

@@ -11,7 +11,8 @@ def order(message: TextMessage) -> Dialog:
     return f"好的，{count} 个{fruit}送到{address}。"
 
 
-@bot.version(order, 1)  # conversations that began with version 1 end with it; delete it in the next deploy
+# conversations that began with version 1 end with it; the next deploy may drop it
+@bot.version(order, 1)
 def order_before(message: TextMessage) -> Dialog:
     fruit = yield from ask.choice("想买什么水果？", ["苹果", "香蕉"])
     address = yield from ask.text("送到哪里？")

@@ -14,11 +14,14 @@ const PAUSE = 3 * 60_000; // ms between two bubbles, after which the time stands
 
 const $ = (id) => document.getElementById(id);
 
+/** A row of a table, by what the server says: which may be the name of something that every object has. */
+const lookup = (table, key) => (Object.hasOwn(table, key) ? table[key] : undefined);
+
 // ---- words ----------------------------------------------------------------------------------------------------------
 
 /** A sentence in the chosen language; `{name}` is filled in. A key without a row is its own sentence. */
 function say(key, values = {}) {
-  const sentence = Object.hasOwn(WORDS, key) ? WORDS[key][chosen.language === "zh" ? 0 : 1] : String(key);
+  const sentence = lookup(WORDS, key)?.[chosen.language === "zh" ? 0 : 1] ?? String(key);
   return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
@@ -64,17 +67,19 @@ const told = { bot: null, worker: null, options: {}, people: new Map() };
 
 // ---- elements -------------------------------------------------------------------------------------------------------
 
-/** `el("p.fate", {title: "…", onclick: …}, "text", node)`: attributes and children that are null or false are left out. */
+const missing = (value) => value === null || value === undefined || value === false;
+
+/** `el("p.fate", { title: "…", onclick: … }, "text", node)`: attributes and children that are missing are none. */
 function el(what, attributes = {}, ...children) {
   const [tag, ...classes] = what.split(".");
   const node = document.createElement(tag);
   node.classList.add(...classes);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
+    if (missing(value)) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.filter((child) => !missing(child)));
   return node;
 }
 
@@ -162,16 +167,19 @@ function daysAgo(at) {
   return Math.round((midnight(Date.now()) - midnight(at)) / 86_400_000);
 }
 
+const minutes = (day) => `${two(day.getHours())}:${two(day.getMinutes())}`;
+const seconds = (day) => `${minutes(day)}:${two(day.getSeconds())}`;
+const milliseconds = (day) => `${seconds(day)}.${String(day.getMilliseconds()).padStart(3, "0")}`;
+
 /** "15:04", with the day before it where that is not today. */
-function when(at, clock = (day) => `${two(day.getHours())}:${two(day.getMinutes())}`) {
+function when(at, clock = minutes) {
   const day = new Date(at);
-  const ago = daysAgo(at);
-  const date = chosen.language === "zh" ? `${day.getMonth() + 1}月${day.getDate()}日` : `${day.getMonth() + 1}/${day.getDate()}`;
-  return [ago === 0 ? "" : ago === 1 ? say("yesterday") : date, clock(day)].join(" ").trim();
+  const date = say("date", { month: day.getMonth() + 1, day: day.getDate() });
+  const before = { 0: "", 1: say("yesterday") }[daysAgo(at)] ?? date;
+  return `${before} ${clock(day)}`.trim();
 }
 
-const seconds = (day) => `${two(day.getHours())}:${two(day.getMinutes())}:${two(day.getSeconds())}`;
-const precisely = (at) => when(at, (day) => `${seconds(day)}.${String(day.getMilliseconds()).padStart(3, "0")}`);
+const precisely = (at) => when(at, milliseconds);
 
 /** "12 ms", "4.21 s" */
 const lasting = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`);
@@ -179,8 +187,8 @@ const lasting = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toF
 /** "4:09", "1:00:00" */
 function span(ms) {
   const all = Math.floor(Math.abs(ms) / 1000);
-  const [hours, minutes, rest] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
-  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+  const [h, m, s] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
 function remaining(until) {
@@ -238,7 +246,7 @@ function painted(token, kind) {
 
 // ---- lists that grow ------------------------------------------------------------------------------------------------
 
-/** Items that come under an id, and come again when they have changed. Only the last are drawn: thousands stay quick. */
+/** Items that come under an id, and come again when they have changed. Only the last are drawn: that stays quick. */
 class Feed {
   /** `draw(item)` gives its element; `empty` names the sentence that stands where there are none. */
   constructor(box, draw, empty = "") {
@@ -259,11 +267,15 @@ class Feed {
   }
 
   redraw() {
-    this.nodes.clear();
-    this.box.replaceChildren();
+    this.clear();
     this.box.dataset.empty = this.empty && say(this.empty);
     for (const item of [...this.items.values()].slice(-this.room)) this.append(item);
     this.countEarlier();
+  }
+
+  clear() {
+    this.nodes.clear();
+    this.box.replaceChildren();
   }
 
   put(item) {
@@ -292,6 +304,7 @@ class Feed {
     this.nodes.set(item.id, node);
   }
 
+  /** What a new item is put into. */
   home() {
     return this.box;
   }
@@ -300,7 +313,6 @@ class Feed {
     const [id, node] = this.nodes.entries().next().value;
     this.nodes.delete(id);
     node.remove();
-    return node;
   }
 
   showEarlier() {
@@ -319,14 +331,22 @@ class Feed {
 class Timeline extends Feed {
   groups = new Map();
 
-  home(row) {
+  home({ message }) {
     const last = this.box.lastElementChild;
-    const found = row.message ? this.groups.get(row.message) : last && !last.dataset.message && last;
-    if (found && found.parentNode === this.box) return found.firstElementChild;
-    const group = el("li.group", { tabindex: "-1", "data-message": row.message || null }, el("ol"));
-    if (row.message) this.groups.set(row.message, group);
+    const found = message ? this.groups.get(message) : last && !last.dataset.message && last;
+    return (found || this.begin(message)).firstElementChild;
+  }
+
+  begin(message) {
+    const group = el("li.group", { tabindex: "-1", "data-message": message || null }, el("ol"));
+    if (message) this.groups.set(message, group);
     this.box.append(group);
-    return group.firstElementChild;
+    return group;
+  }
+
+  clear() {
+    super.clear();
+    this.groups.clear();
   }
 
   dropFirst() {
@@ -341,37 +361,39 @@ class Timeline extends Feed {
 /** A feed in a box that stays at its end while it is at its end: see .scroll in page.css. */
 function scrolling(kind, list, draw, empty) {
   const box = el(list);
-  const root = el("div.scroll", { tabindex: "0", "aria-label": say("inside"), role: "group" }, el("div.content", {}, box));
+  const root = el("div.scroll", { tabindex: "0", role: "group" }, el("div.content", {}, box));
   return Object.assign(new kind(box, draw, empty), { root });
 }
 
 // ---- bubbles --------------------------------------------------------------------------------------------------------
 
-const tile = (name, label, ...more) => el("div.tile", {}, icon(name), el("span", {}, say(label)), ...more);
+const tile = (sign, label, ...more) => el(`div.tile.${sign}`, {}, icon(sign), plain(say(label)), ...more.map(small));
 const small = (text) => (text ? el("small", {}, text) : null);
+const strong = (text) => el("strong", {}, text);
+const plain = (text) => el("span", {}, text);
 
 /** What is in a bubble, by its kind. What is none of these, or lacks what it should have, is shown as text. */
 const CONTENT = {
   text: ({ segments }, person) => el("div.bubble", {}, ...segments.map((part) => segment(part, person))),
-  image: ({ url, media }) => (picture(url ?? media) ? photograph(url ?? media) : tile("image", "image", small(media ?? url))),
+  image: ({ url, media }) => (picture(url ?? media) ? photograph(url ?? media) : tile("image", "image", media ?? url)),
   voice: ({ recognition, media }) =>
-    el("div.bubble.voice", {}, icon("wave"), el("span", {}, recognition || say("voice")), small(media)),
-  video: ({ title, description, media }) =>
-    el("div.tile.film", {}, icon("play"), el("span", {}, title || say("video")), small(description), small(media)),
-  location: ({ label, latitude, longitude }) =>
-    el("div.card.place", {}, el("strong", {}, label || say("location")), small(`${latitude}, ${longitude}`), el("div.map", {}, icon("location"))),
-  link: (bubble) => linked(bubble, icon("link")),
-  music: (bubble) => linked(bubble, icon("music")),
+    el("div.bubble.voice", {}, icon("wave"), plain(recognition || say("voice")), small(media)),
+  video: ({ title, description, media }) => tile("play", title || "video", description, media),
+  location: (bubble) => place(bubble),
+  link: (bubble) => linked(bubble, "link"),
+  music: (bubble) => linked(bubble, "music"),
   news: ({ articles }) => el("div.card.news", {}, ...articles.map(article)),
 };
 
-/** Lines in the middle, without anybody's face: their text, and how they look. */
+/** Lines in the middle, without anybody's face: how they look, and their text. */
 const LINES = {
   event: ({ text }) => ["event", text],
   transfer: ({ agent }) => ["event", [say("transfer"), agent].filter(Boolean).join(" ")],
   fault: ({ text }) => ["fault", text],
   notice: ({ text }) => ["notice", text],
 };
+
+const announced = ({ text, kind }) => ["notice", text ?? kind];
 
 function segment(part, person) {
   if (part.sends !== undefined) {
@@ -387,19 +409,24 @@ const out = (href, classes, ...children) =>
 /** An address that gives no picture becomes a tile that says so. */
 function photograph(url) {
   const img = el("img.photo", { src: url, alt: say("image"), referrerpolicy: "no-referrer" });
-  img.addEventListener("error", () => img.replaceWith(tile("image", "image", small(url))));
+  img.addEventListener("error", () => img.replaceWith(tile("image", "image", url)));
   return img;
 }
 
+function place({ label, latitude, longitude }) {
+  const where = small(`${latitude}, ${longitude}`);
+  return el("div.card.place", {}, strong(label || say("location")), where, el("div.map", {}, icon("location")));
+}
+
 function linked({ title, description, url }, sign) {
-  const inside = [el("strong", {}, title || url || say("link")), small(description), el("span.sign", {}, sign)];
+  const inside = [strong(title || url || say(sign)), small(description), el("span.sign", {}, icon(sign))];
   return web(url) ? out(url, ".card.linked", ...inside) : el("div.card.linked", {}, ...inside);
 }
 
 function article({ title, description, url, image }) {
   const cover = picture(image) ? el("img", { src: image, alt: "", referrerpolicy: "no-referrer" }) : null;
   cover?.addEventListener("error", () => cover.remove());
-  const inside = [cover, el("strong", {}, title), small(description)];
+  const inside = [cover, strong(title), small(description)];
   return web(url) ? out(url, ".article", ...inside) : el("div.article", {}, ...inside);
 }
 
@@ -410,7 +437,7 @@ function unknown(bubble) {
 
 function content(bubble, person) {
   try {
-    return CONTENT[bubble.kind](bubble, person);
+    return lookup(CONTENT, bubble.kind)(bubble, person);
   } catch {
     return unknown(bubble);
   }
@@ -419,17 +446,18 @@ function content(bubble, person) {
 /** A bubble with its face, or a line in the middle; before it the time, where there was a pause. */
 function drawBubble(bubble, person) {
   const stamp = bubble.stamp ? el("time.stamp", {}, when(bubble.at)) : null;
-  const line = LINES[bubble.kind] ?? (bubble.from === "system" ? ({ text, kind }) => ["notice", text ?? kind] : null);
-  const body = line ? middle(...line(bubble), bubble) : spokenBy(bubble, person);
-  return el("div.entry", { "data-message": bubble.message || null, "data-id": bubble.id, tabindex: "-1" }, stamp, body, el("div.fate", { "aria-live": "off" }));
+  const line = lookup(LINES, bubble.kind) ?? (bubble.from === "system" ? announced : null);
+  const body = line ? middle(...line(bubble)) : spokenBy(bubble, person);
+  const below = el("div.fate", { "aria-live": "off" }, fate(bubble, person));
+  return el("div.entry", { "data-message": bubble.message || null, tabindex: "-1" }, stamp, body, below);
 }
 
-const middle = (look, text) => el(`p.middle.${look}`, {}, look === "fault" ? icon("error") : null, el("span", {}, text ?? ""));
+const middle = (look, text) => el(`p.middle.${look}`, {}, look === "fault" ? icon("error") : null, plain(text ?? ""));
 
 function spokenBy(bubble, person) {
   const mine = bubble.from === "user";
-  const name = spoken(`${mine ? person.name : say("account")}：`);
-  return el(`div.line.${mine ? "mine" : "theirs"}`, {}, mine ? avatar(person) : botAvatar(), name, content(bubble, person));
+  const [side, face, name] = mine ? ["mine", avatar(person), person.name] : ["theirs", botAvatar(), say("account")];
+  return el(`div.line.${side}`, {}, face, spoken(`${name}：`), content(bubble, person));
 }
 
 /** What became of what the user said: nothing where there is a reply. */
@@ -442,7 +470,7 @@ function fate(bubble, person) {
 
 /** Three bars, five seconds each. One that is over in a moment is never seen. */
 function progress(delivery) {
-  const text = el("span");
+  const text = plain("");
   const bars = Array.from({ length: PUSHES }, (_, at) => el(`i.${at + 1 < delivery.number ? "spent" : "ahead"}`));
   const node = el("p.progress", {}, text, el("span.bars", {}, ...bars));
   return live(node, () => {
@@ -462,7 +490,7 @@ function drawRow(row) {
   const tone = TONES.has(row.tone) ? row.tone : "plain";
   const known = ROWS.has(row.kind);
   const sign = el("span.sign", { title: say(row.kind) }, icon(known ? row.kind : "turn"), spoken(say(row.kind)));
-  const what = el("p.what", {}, el("strong", {}, row.title), row.detail ? el("span.detail", {}, row.detail) : null);
+  const what = el("p.what", {}, strong(row.title), row.detail ? el("span.detail", {}, row.detail) : null);
   const time = el("time", { title: new Date(row.at).toLocaleString() }, precisely(row.at));
   return el(`li.row.${tone}`, { "data-kind": row.kind }, time, sign, what, duration(row));
 }
@@ -489,15 +517,16 @@ const DELIVERED = {
 /** What went over the wire: its field, where it is shown. */
 const WIRES = ["request", "response", "sealedRequest", "sealedResponse"];
 
+const badge = (text, tone = "plain", title = null) => el(`span.badge.${tone}`, { title }, text);
+
 function drawDelivery(delivery, person) {
-  const [state, tone] = DELIVERED[delivery.state] ?? [delivery.state, "plain"];
+  const [state, tone] = lookup(DELIVERED, delivery.state) ?? [delivery.state, "plain"];
   const number = el("span.number", { title: say("push", delivery) }, `#${delivery.number}`, delivery.twin ? "′" : "");
-  const marks = ["twin", "sealed"].filter((mark) => delivery[mark]).map((mark) => el("span.badge", {}, say(mark)));
-  const node = el(
-    `details.delivery.${tone}`,
-    { "data-message": delivery.message || null },
-    el("summary", {}, number, el("span.of", {}, person.said(delivery.message)), ...marks, el("span.badge.state", {}, say(state)), gauge(delivery)),
-  );
+  const marks = ["twin", "sealed"].filter((mark) => delivery[mark]).map((mark) => badge(say(mark)));
+  const ended = el("span.badge.state", {}, say(state));
+  const said = el("span.of", {}, person.said(delivery.message));
+  const head = el("summary", {}, number, said, ...marks, ended, gauge(delivery));
+  const node = el(`details.delivery.${tone}`, { "data-message": delivery.message || null }, head);
   node.addEventListener("toggle", () => node.open && unfold(node, delivery));
   return node;
 }
@@ -506,7 +535,7 @@ function drawDelivery(delivery, person) {
 function gauge(delivery) {
   const [bar, text] = [el("i"), el("span.ms")];
   const show = () => {
-    const ms = delivery.ended ? (delivery.ms ?? delivery.ended - delivery.began) : Math.max(Date.now() - delivery.began, 0);
+    const ms = delivery.ended ? delivery.ms : Math.max(Date.now() - delivery.began, 0);
     bar.style.setProperty("--part", Math.min(ms / LIMIT, 1));
     write(text, lasting(ms));
   };
@@ -524,23 +553,16 @@ function unfold(node, delivery) {
 }
 
 function wires(delivery) {
-  const facts = [
-    el("time", {}, precisely(delivery.began)),
-    delivery.status ? el("span", {}, say("status", delivery)) : null,
-    delivery.message ? el("code", {}, delivery.message) : null,
-  ];
-  const shown = WIRES.filter((field) => delivery[field] !== undefined && delivery[field] !== null);
-  return el(
-    "div.wires",
-    {},
-    el("p.facts", {}, ...facts),
-    delivery.why ? el("p.why", {}, delivery.why) : null,
-    ...shown.map((field) => wireOf(field, delivery[field])),
-  );
+  const { began, status, message, why } = delivery;
+  const code = status ? plain(say("status", { status })) : null;
+  const facts = el("p.facts", {}, el("time", {}, precisely(began)), code, message ? el("code", {}, message) : null);
+  const shown = WIRES.filter((field) => !missing(delivery[field])).map((field) => wireOf(field, delivery[field]));
+  return el("div.wires", {}, facts, why ? el("p.why", {}, why) : null, ...shown);
 }
 
 function wireOf(field, text) {
-  const head = el("header", {}, el("h3", {}, say(field)), text ? button("plain", { onclick: () => copy(text) }, say("copy")) : null);
+  const copies = text ? button("plain", { onclick: () => copy(text) }, say("copy")) : null;
+  const head = el("header", {}, el("h3", {}, say(field)), copies);
   return el("section", {}, head, text ? wire(text) : el("p.faint", {}, say("nothing")));
 }
 
@@ -557,58 +579,65 @@ const STANDS = {
   cancelled: ["standCancelled", "standCancelled", "plain"],
 };
 
-const standing = (state) => STANDS[state] ?? [state ?? "", state ?? "", "plain"];
+const standing = (state) => lookup(STANDS, state) ?? [state ?? "", state ?? "", "plain"];
 
 const card = (title, count, ...inside) =>
   el("section.card", {}, el("h3", {}, say(title), count ? el("span.count", {}, String(count)) : null), ...inside);
 
 function drawRecord(stand) {
-  const parts = [whereItStands(stand), unreadOnes(stand.unread ?? []), userData(stand.data ?? []), journal(stand.journal ?? [])];
-  return parts.filter(Boolean);
+  const shown = Object.keys(LISTS).filter((field) => stand[field]?.length);
+  return [whereItStands(stand), ...shown.map((field) => listed(field, stand[field]))];
 }
 
+function listed(field, items) {
+  const [title, draw] = LISTS[field];
+  return card(title, items.length, draw(items));
+}
+
+/** By field of the stand: its title, and how it is drawn where there is something in it. */
+const LISTS = {
+  unread: ["unreadOnes", (items) => el("ul.plain", {}, ...items.map(unreadOne))],
+  data: ["data", (data) => el("dl", {}, ...data.flatMap(datum))],
+  journal: ["journal", (entries) => el("ol.journal", {}, ...entries.map(entry))],
+};
+
+function unreadOne({ text, doubt, until }) {
+  return el("li", {}, plain(text), doubt ? badge(say("inDoubt"), "warn") : null, small(untilWhen(until)));
+}
+
+function datum({ key, value, expires }) {
+  return [el("dt", {}, key), el("dd", {}, el("code", {}, value), small(untilWhen(expires)))];
+}
+
+function entry({ at, what, text }) {
+  return el("li", {}, el("time", {}, at ? precisely(at) : ""), badge(what), el("span.text", {}, text ?? ""));
+}
+
+const untilWhen = (time) => (time ? say("untilWhen", { time: when(time, seconds) }) : null);
+
 function whereItStands(stand) {
-  const queue = stand.queue ? el("p.facts", {}, say("queue"), el("strong", {}, String(stand.queue))) : null;
+  const queue = stand.queue ? el("p.facts", {}, say("queue"), strong(String(stand.queue))) : null;
   const diverged = stand.diverged ? el("p.why", {}, icon("error"), `${say("diverged")}：${stand.diverged}`) : null;
   if (!stand.dialog) return card("standsAt", 0, el("p.faint", {}, say("standsNowhere")), diverged, queue);
   const [state, why, tone] = standing(stand.state);
-  const head = el("p.facts", {}, el("strong", {}, stand.dialog), el(`span.badge.${tone}`, { title: say(why) }, say(state)), timeLeft(stand));
-  return card("standsAt", 0, head, sourceLine(stand), diverged, asked(stand.question), queue);
+  const head = el("p.facts", {}, strong(stand.dialog), badge(say(state), tone, say(why)), timeLeft(stand));
+  return card("standsAt", 0, head, sourceLine(stand), diverged, asked(stand), queue);
 }
 
 function timeLeft({ until, state }) {
   if (!until || !["waiting", "late", "lapsed"].includes(state)) return null;
-  const node = el("span.left", { title: say("untilWhen", { time: when(until, seconds) }) });
+  const node = el("span.left", { title: untilWhen(until) });
   return live(node, () => write(node, remaining(until)));
 }
 
 function sourceLine({ file, line, code }) {
   if (!file) return null;
-  return el("figure.source", {}, el("figcaption", {}, `${file}:${line}`), el("pre", { tabindex: "0" }, el("span.faint", {}, `${line}  `), code ?? ""));
+  const source = el("pre", { tabindex: "0" }, el("span.faint", {}, `${line}  `), code ?? "");
+  return el("figure.source", {}, el("figcaption", {}, `${file}:${line}`), source);
 }
 
-const asked = (question) => (question ? el("blockquote", {}, el("span.faint", {}, say("question")), question) : null);
-
-const until = (time) => (time ? say("untilWhen", { time: when(time, seconds) }) : null);
-
-function unreadOnes(unread) {
-  if (!unread.length) return null;
-  const line = (item) => el("li", {}, el("span", {}, item.text), item.doubt ? el("span.badge.warn", {}, say("inDoubt")) : null, small(until(item.until)));
-  return card("unreadOnes", unread.length, el("ul.plain", {}, ...unread.map(line)));
-}
-
-function userData(data) {
-  if (!data.length) return null;
-  const line = ({ key, value, expires }) => [el("dt", {}, key), el("dd", {}, el("code", {}, value), small(until(expires)))];
-  return card("data", data.length, el("dl", {}, ...data.flatMap(line)));
-}
-
-function journal(entries) {
-  if (!entries.length) return null;
-  const line = ({ at, what, text }) =>
-    el("li", {}, el("time", {}, at ? precisely(at) : ""), el("span.badge", {}, what), el("span.text", {}, text ?? ""));
-  return card("journal", entries.length, el("ol.journal", {}, ...entries.map(line)));
-}
+const asked = ({ question }) =>
+  question ? el("blockquote", {}, el("span.faint", {}, say("question")), plain(question)) : null;
 
 // ---- a person: their phone, and what is known of their messages -----------------------------------------------------
 
@@ -617,7 +646,8 @@ class Person {
     this.openid = user.openid;
     this.phone = $("phone").content.firstElementChild.cloneNode(true);
     this.tab = button("person", { onclick: () => select(this.openid) });
-    this.bubbles = new Feed(this.part(".log"), (bubble) => this.drawBubble(bubble));
+    this.bubbles = new Feed(this.part(".log"), (bubble) => drawBubble(bubble, this));
+    this.drawer = new Drawer(this);
     this.rows = scrolling(Timeline, "ol.timeline", drawRow, "timelineEmpty");
     this.deliveries = scrolling(Feed, "div.deliveries", (delivery) => drawDelivery(delivery, this), "deliveriesEmpty");
     this.record = el("div.record", { tabindex: "0", role: "group" });
@@ -649,18 +679,20 @@ class Person {
 
   /** All that is drawn, in the language that is chosen now. */
   redraw() {
+    this.drawer.open(false);
     for (const feed of [this.bubbles, this.rows, this.deliveries]) feed.redraw();
     this.show();
   }
 
   show() {
     translate(this.phone);
+    for (const { root } of [this.rows, this.deliveries]) root.setAttribute("aria-label", say("inside"));
     this.phone.setAttribute("aria-label", say("chatOf", this));
     this.part("header .avatar").replaceWith(avatar(this));
     this.part(".name").textContent = this.name;
     this.part(".openid").textContent = this.openid;
     this.part("textarea").placeholder = say("write");
-    this.tab.replaceChildren(avatar(this), el("span", {}, this.name));
+    this.tab.replaceChildren(avatar(this), plain(this.name));
     this.part(".hello .chips").replaceChildren(...this.chips());
     this.part(".scenes").replaceChildren(...told.bot.scenes.map((scene) => this.sceneChip(scene)));
     this.part(".keys").replaceChildren(...told.bot.keys.map((key) => this.menuKey(key)));
@@ -721,12 +753,6 @@ class Person {
     return bubble.segments?.map((part) => part.text).join("") ?? bubble.text ?? bubble.recognition ?? say(bubble.kind);
   }
 
-  drawBubble(bubble) {
-    const node = drawBubble(bubble, this);
-    node.lastElementChild.append(fate(bubble, this) ?? "");
-    return node;
-  }
-
   /** Changed in its place: drawn anew, the bubble would be read aloud again. */
   showFate(bubble) {
     const slot = this.bubbles.nodes.get(bubble.id)?.lastElementChild;
@@ -737,7 +763,7 @@ class Person {
     const { dialog, state } = this.stand;
     const [words, why, tone] = standing(state);
     const pill = el(`p.stand.badge.${tone}`, { title: say(why), hidden: !dialog });
-    pill.append(el("span", {}, [dialog, say(words)].filter(Boolean).join(" · ")), timeLeft(this.stand) ?? "");
+    pill.append(plain([dialog, say(words)].filter(Boolean).join(" · ")), timeLeft(this.stand) ?? "");
     this.part(".stand").replaceWith(pill);
     this.showRecord();
   }
@@ -745,7 +771,7 @@ class Person {
   showRecord() {
     const { store, forgets } = told.bot;
     const where = el("span", {}, `${say("store")} `, el("code", {}, store ?? ""), forgets ? say("forgets") : "");
-    const foot = el("p.facts", {}, el("span", {}, say("bytes", { bytes: this.stand.bytes ?? 0 })), where);
+    const foot = el("p.facts", {}, plain(say("bytes", { bytes: this.stand.bytes ?? 0 })), where);
     this.record.setAttribute("aria-label", say("record"));
     for (const old of [...this.record.children]) if (old !== this.eraser) old.remove();
     this.record.prepend(...drawRecord(this.stand), foot);
@@ -781,9 +807,7 @@ class Person {
     const on = (selector, event, does) => this.part(selector).addEventListener(event, does);
     this.phone.addEventListener("focusin", () => select(this.openid));
     this.phone.addEventListener("pointerdown", () => select(this.openid));
-    this.phone.addEventListener("keydown", ({ key }) => key === "Escape" && this.closeDrawer());
     on(".follow", "click", () => this.send("subscribe", { scene: "" }));
-    on(".more", "click", () => this.openDrawer(this.part(".drawer").hidden));
     on("textarea", "keydown", (event) => this.typed(event));
     on("textarea", "input", () => this.showWriting());
     on(".composer", "submit", (event) => {
@@ -828,54 +852,11 @@ class Person {
   menuKey(key) {
     return button("key", { onclick: () => this.send("click", { key }) }, icon("menu"), key);
   }
-
-  openDrawer(open) {
-    this.part(".drawer").hidden = !open;
-    this.part(".more").setAttribute("aria-expanded", String(open));
-    if (open) this.offer();
-  }
-
-  closeDrawer() {
-    if (this.part(".drawer").hidden) return;
-    this.openDrawer(false);
-    this.part(".more").focus();
-  }
-
-  /** Everything that can be sent but a text: some of it at once, the rest with a form of its own. */
-  offer() {
-    const extra = (kind) =>
-      button("extra", { onclick: () => this.compose(kind) }, el("span.square", {}, icon(kind)), el("span", {}, say(kind)));
-    const extras = el("div.extras", {}, ...Object.keys(EXTRAS).map(extra));
-    this.part(".drawer").replaceChildren(extras, el("div.chips", {}, ...this.chips()));
-    this.part(".extra").focus();
-  }
-
-  compose(kind) {
-    const fields = EXTRAS[kind]();
-    if (AT_ONCE.has(kind)) return this.sendExtra(kind, fields);
-    const form = el("form.fields", { onsubmit: (event) => this.submitted(event, kind, fields) });
-    const back = button("small", { onclick: () => this.offer(), "aria-label": say("back"), title: say("back") }, icon("back"));
-    form.append(el("header", {}, back, el("h3", {}, say(kind)), el("button.plain.green", {}, say("send"))));
-    form.append(...Object.entries(fields).map(([name, example]) => field(name, example)));
-    this.part(".drawer").replaceChildren(form);
-    form.querySelector("input").select();
-  }
-
-  submitted(event, kind, fields) {
-    event.preventDefault();
-    const { elements } = event.target;
-    const read = ([name, example]) => [name, typeof example === "number" ? Number(elements[name].value) : elements[name].value];
-    this.sendExtra(kind, Object.fromEntries(Object.entries(fields).map(read)));
-  }
-
-  sendExtra(kind, fields) {
-    this.openDrawer(false);
-    this.part("textarea").focus();
-    return this.send(kind, fields);
-  }
 }
 
-/** What can be sent but a text: its fields, each with an example. */
+// ---- what can be sent but a text ------------------------------------------------------------------------------------
+
+/** By kind: its fields, each with an example. */
 const EXTRAS = {
   image: () => ({ url: new URL("/chat/icon.svg", location).href }),
   voice: () => ({ recognition: say("voiceExample") }),
@@ -887,13 +868,75 @@ const EXTRAS = {
   unsubscribe: () => ({}),
 };
 
+/** Nothing is to be asked before these are sent. */
 const AT_ONCE = new Set(["video", "subscribe", "unsubscribe"]);
 
-function field(name, example) {
-  const input = el("input", { name, value: example, autocomplete: "off" });
-  if (typeof example === "number") Object.assign(input, { type: "number", step: "any", required: true });
-  return el("label", {}, el("span", {}, say(name)), input);
+/** Below the input bar, as in WeChat. */
+class Drawer {
+  constructor(person) {
+    this.person = person;
+    this.box = person.part(".drawer");
+    this.opener = person.part(".more");
+    this.opener.addEventListener("click", () => this.open(this.box.hidden));
+    person.phone.addEventListener("keydown", ({ key }) => key === "Escape" && this.close());
+  }
+
+  open(open) {
+    this.box.hidden = !open;
+    this.opener.setAttribute("aria-expanded", String(open));
+    if (open) this.offer();
+  }
+
+  close() {
+    if (this.box.hidden) return;
+    this.open(false);
+    this.opener.focus();
+  }
+
+  offer() {
+    const extra = (kind) => {
+      const sign = el("span.square", {}, icon(kind));
+      return button("extra", { onclick: () => this.choose(kind) }, sign, plain(say(kind)));
+    };
+    const extras = el("div.extras", {}, ...Object.keys(EXTRAS).map(extra));
+    this.box.replaceChildren(extras, el("div.chips", {}, ...this.person.chips()));
+    extras.firstElementChild.focus();
+  }
+
+  choose(kind) {
+    const fields = EXTRAS[kind]();
+    if (AT_ONCE.has(kind)) this.send(kind, fields);
+    else this.ask(kind, fields);
+  }
+
+  ask(kind, fields) {
+    const label = say("back");
+    const back = button("small", { onclick: () => this.offer(), "aria-label": label, title: label }, icon("back"));
+    const head = el("header", {}, back, el("h3", {}, say(kind)), el("button.plain.green", {}, say("send")));
+    const inputs = Object.entries(fields).map(([name, example]) => input(name, example));
+    const labels = inputs.map((node) => el("label", {}, plain(say(node.name)), node));
+    const form = el("form.fields", {}, head, ...labels);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send(kind, Object.fromEntries(inputs.map(filledIn)));
+    });
+    this.box.replaceChildren(form);
+    inputs[0].select();
+  }
+
+  send(kind, fields) {
+    this.open(false);
+    this.person.part("textarea").focus();
+    this.person.send(kind, fields);
+  }
 }
+
+function input(name, example) {
+  const kind = typeof example === "number" ? { type: "number", step: "any", required: true } : { type: "text" };
+  return el("input", { name, value: example, autocomplete: "off", ...kind });
+}
+
+const filledIn = ({ name, type, value }) => [name, type === "number" ? Number(value) : value];
 
 // ---- the head: the bot, its worker, and the trouble one can make ----------------------------------------------------
 
@@ -946,13 +989,15 @@ function select(openid) {
   person.phone.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
-const tabs = () => [...document.querySelectorAll("[role=tab]")].filter((tab) => narrow.matches || tab.dataset.tab !== "chat");
+const everyTab = () => [...document.querySelectorAll("[role=tab]")];
 
 /** Where there is room the chat is always in view, and no tab. */
+const tabs = () => everyTab().filter((tab) => narrow.matches || tab.dataset.tab !== "chat");
+
 function showTab() {
   const shown = chosen.tab === "chat" && !narrow.matches ? "timeline" : chosen.tab;
   document.body.dataset.tab = shown;
-  for (const tab of document.querySelectorAll("[role=tab]")) {
+  for (const tab of everyTab()) {
     const on = tab.dataset.tab === shown;
     tab.setAttribute("aria-selected", String(on));
     tab.tabIndex = on ? 0 : -1;
@@ -1054,7 +1099,7 @@ const EVENTS = {
   state: (event) => learn(event),
   worker: ({ worker }) => ((told.worker = worker), showWorker()),
   options: ({ options }) => ((told.options = options), showOptions()),
-  user: ({ user }) => (meet(user), select(chosen.user)),
+  user: ({ user }) => select(meet(user) ? user.openid : chosen.user),
   bubble: ({ user, bubble }) => told.people.get(user)?.putBubble(bubble),
   delivery: ({ user, delivery }) => told.people.get(user)?.putDelivery(delivery),
   row: ({ user, row }) => told.people.get(user)?.putRow(row),
@@ -1069,22 +1114,27 @@ function learn({ bot, worker, options, users }) {
   showWorker();
   showOptions();
   const present = new Set(users.map((user) => user.openid));
-  for (const [openid, person] of told.people) if (!present.has(openid)) part(openid, person);
+  for (const person of [...told.people.values()]) if (!present.has(person.openid)) leave(person);
   users.forEach(meet);
   select(chosen.user);
 }
 
+/** Gives whether they are somebody new. */
 function meet(user) {
   const known = told.people.get(user.openid);
-  if (known) return known.take(user);
-  const person = new Person(user);
-  told.people.set(user.openid, person);
+  if (known) known.take(user);
+  else welcome(new Person(user));
+  return !known;
+}
+
+function welcome(person) {
+  told.people.set(person.openid, person);
   $("phones").append(person.phone);
   $("users").append(person.tab);
 }
 
-function part(openid, person) {
-  told.people.delete(openid);
+function leave(person) {
+  told.people.delete(person.openid);
   for (const node of [person.phone, person.tab, person.rows.root, person.deliveries.root, person.record]) node.remove();
 }
 
@@ -1094,7 +1144,7 @@ function connect() {
   source.onopen = () => ($("offline").hidden = true);
   source.onmessage = ({ data }) => {
     const event = JSON.parse(data);
-    EVENTS[event.type]?.(event);
+    lookup(EVENTS, event.type)?.(event);
   };
   source.onerror = () => {
     $("offline").hidden = false;
@@ -1176,14 +1226,15 @@ const WORDS = {
   more: ["图片、语音、位置…", "Picture, voice, location…"],
   menu: ["公众号菜单", "The account's menu"],
   helloTitle: ["像微信用户一样，和您的机器人说话。", "Talk to your bot as a WeChat user would."],
-  hello: ["旁边看得到里面发生的一切；改完代码保存，对话接着进行。", "See beside it all that happens inside; save your code, and the conversation goes on."],
+  hello: ["旁边看得到里面发生的一切；改完代码保存，对话接着进行。", "All that happens inside is beside it; save your code, and it goes on."],
   tryThese: ["试试：", "Try:"],
-  gone: ["已取消关注，收不到也发不了消息", "This user does not follow the account, and can send nothing"],
+  gone: ["没有关注，收不到也发不了消息", "This user does not follow the account, and can send nothing"],
   earlier: ["更早的 {count} 条", "{count} earlier"],
   silent: ["（没有回复）", "(no reply)"],
   failed: ["没有得到回复", "Got no reply"],
   pushing: ["第 {number} 次推送 {seconds} s / 5 s", "push {number}: {seconds} s / 5 s"],
   yesterday: ["昨天", "Yesterday"],
+  date: ["{month}月{day}日", "{month}/{day}"],
   back: ["返回", "Back"],
   // what can be sent, and what comes
   image: ["图片", "Picture"],
@@ -1233,7 +1284,7 @@ const WORDS = {
   push: ["第 {number} 次推送", "Push {number} of this message"],
   waiting: ["等待中", "waiting"],
   answered: ["已回复", "answered"],
-  quiet: ["成功，无回复", "success, no reply"],
+  quiet: ["无回复", "no reply"],
   late: ["超过 5 秒", "over 5 s"],
   lost: ["回复丢失", "reply lost"],
   refused: ["被拒绝", "refused"],
@@ -1302,8 +1353,10 @@ function start() {
   for (const node of document.querySelectorAll("[data-do]")) {
     node.addEventListener("click", () => post("worker", { do: node.dataset.do }));
   }
-  for (const node of document.querySelectorAll("[data-option]")) node.addEventListener("click", () => switchOption(node));
-  for (const tab of document.querySelectorAll("[role=tab]")) {
+  for (const node of document.querySelectorAll("[data-option]")) {
+    node.addEventListener("click", () => switchOption(node));
+  }
+  for (const tab of everyTab()) {
     tab.addEventListener("click", () => turnTo(tab));
     tab.addEventListener("keydown", moveAmongTabs);
   }
