@@ -48,7 +48,7 @@ def think() -> str:
 
 
 @bot.text("想")
-def slow(message):
+def thinker(message):
     return (yield from think())
 
 
@@ -87,13 +87,14 @@ def served(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "shop:bot"
     monkeypatch.chdir(folder)
     port = free_port()
     stage = Stage(name, "/wechat", f"http://127.0.0.1:{port}/wechat", **{"seconds": 1.0, **more})
-    config = uvicorn.Config(App(stage, "/wechat"), port=port, log_level="warning", lifespan="on")
-    server = uvicorn.Server(config)
+    app = App(stage, "/wechat")
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="on"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         yield f"http://127.0.0.1:{port}/"
     finally:
+        app.end()
         server.should_exit = True
         thread.join()
 
@@ -169,6 +170,7 @@ def test_a_slow_answer_is_fetched_by_a_tap_and_each_push_is_shown_with_its_time(
         phone = Phone(page)
         phone.say("想")
         phone.sees("正在思考…")
+        expect(page.get_by_role("tabpanel")).to_contain_text("想好了", timeout=20_000)  # in the timeline: the step is done
         phone.log.get_by_role("button", name="继续").click()
         phone.sees("想好了")
         page.get_by_role("tab", name="推送").click()

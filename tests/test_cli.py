@@ -561,7 +561,18 @@ def test_without_a_server_one_sentence_says_what_to_install(
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What a server is asked to serve, instead of one."""
     asked: list[Any] = []
-    server = SimpleNamespace(run=lambda application, **more: asked.append((application, more)))
+
+    class Server:
+        def __init__(self, config: Any) -> None:
+            self.config = config
+
+        def run(self) -> None:
+            asked.append(self.config)
+
+    def runs(application: Any, **more: Any) -> None:
+        asked.append((application, more))
+
+    server = SimpleNamespace(run=runs, Config=lambda application, **more: (application, more), Server=Server)
     monkeypatch.setitem(sys.modules, "uvicorn", server)
     return asked
 

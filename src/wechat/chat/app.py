@@ -51,6 +51,12 @@ class App:
     def __init__(self, stage: Stage, path: str, *, everyone: bool = False) -> None:
         self._stage, self._path, self._everyone = stage, path, everyone
         self._over = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def end(self) -> None:
+        """Let go of the pages that listen, or the server would wait for them to leave. From any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._over.set)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -63,6 +69,7 @@ class App:
 
     async def _life(self, receive: Receive, send: Send) -> None:
         await receive()
+        self._loop = asyncio.get_running_loop()
         await self._stage.crew.begin()
         await send({"type": "lifespan.startup.complete"})
         await receive()

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from ..errors import ConfigurationError
 from . import serve
@@ -53,10 +54,17 @@ def shown(
     from ..chat.app import App
     from ..chat.stage import Stage
 
-    serve.uvicorn()
+    uvicorn = serve.uvicorn()
     url = serve.url(options.host, options.port, path)
     stage = Stage(bot, path, url, demo=demo, environment=environment)
     serve.free(options.host, options.port)
     if not demo:
         print(f"{serve.url(options.host, options.port, '/')}  (the bot: {url})", flush=True)
-    return serve.serve(App(stage, path, everyone=options.everyone), host=options.host, port=options.port)
+    app = App(stage, path, everyone=options.everyone)
+
+    class Server(uvicorn.Server):  # type: ignore[misc, name-defined]
+        def handle_exit(self, *args: Any) -> None:
+            app.end()
+            super().handle_exit(*args)
+
+    return serve.serve(app, host=options.host, port=options.port, server=Server)

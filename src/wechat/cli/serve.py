@@ -41,17 +41,20 @@ def log() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
 
 
-def serve(application: Any, *, host: str, port: int, **more: Any) -> int:
+def serve(application: Any, *, host: str, port: int, server: Any = None, **more: Any) -> int:
     """Serve an application, or with ``factory=True`` what the named function makes, until interrupted. Gives the exit code.
 
-    Raises `ConfigurationError` where no server is installed.
+    `server`: a class of one process's server, instead of uvicorn's own. Raises `ConfigurationError` where none is installed.
     """
-    server = uvicorn()
+    program = uvicorn()
     log()
     # The access log would show signatures, which open the door to whoever reads them.
     settings = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": GRACE} | more
     try:
-        server.run(application, host=host, port=port, **settings)
+        if server is not None:
+            server(program.Config(application, host=host, port=port, **settings)).run()
+        else:
+            program.run(application, host=host, port=port, **settings)
     except SystemExit as end:  # uvicorn's way to say that the port is taken, having said so
         return int(end.code or 0)
     return 0
