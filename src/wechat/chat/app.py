@@ -113,6 +113,7 @@ class App:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         gone = asyncio.ensure_future(_gone(receive))
         over = asyncio.ensure_future(self._over.wait())
+        await send({"type": "http.response.body", "body": b"retry: 500\n\n", "more_body": True})
         with self._stage.page() as queue:
             while not (gone.done() or over.done()):
                 event = asyncio.ensure_future(queue.get())

@@ -155,8 +155,7 @@ class Stage:
             self._options["encrypt"] = bool(self._about["aes_key"]) and not self._about["plaintext"]
             for user in self._users.values():
                 self.crew.tell(do="attend", account=self._bot()["account"], openid=user.openid)
-            self._tell("bot", bot=self._bot())
-            self._tell("options", options=self._options)
+            self._tell(**self.state())  # its routes may be others now
         elif "slowed" in said:
             self._option(slow=0)
         elif said["user"] in self._users or "row" in said:
