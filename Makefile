@@ -12,7 +12,7 @@ help:
 	@echo 'make demo    talk to the demo bot'
 	@echo 'make test    run the tests'
 	@echo 'make check   lint, format and types'
-	@echo 'make docs    the documentation, into site/ (ARGS="serve": and look at it)'
+	@echo 'make docs    the documentation, into build/site (ARGS=serve: and look at it)'
 	@echo 'make bench   how fast it is'
 	@echo 'make fuzz    hostile requests, ten thousand of them (ARGS="--count 1000000")'
 	@echo 'make model   the stores against a model of them, a hundred thousand operations each (ARGS="--store redis --seed 1")'
@@ -34,7 +34,7 @@ check: .venv/has-check
 	@.venv/bin/basedpyright
 
 docs: .venv/has-docs
-	@$(RUN) mkdocs $(or $(ARGS),build --strict)
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs $(or $(ARGS),build --strict)
 
 bench: .venv/has-test
 	@.venv/bin/python benchmarks/run.py $(ARGS)
@@ -55,7 +55,7 @@ chaos: .venv/has-test
 	@cd tests && ../.venv/bin/python -m chaos $(ARGS)
 
 clean:
-	rm -rf .venv build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The package itself, editable, with one of its extras.
 .venv/has-%: .venv/made pyproject.toml

@@ -6,6 +6,7 @@ Needs a chromium: Debian's package, or any other that is found. Where there is n
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -245,6 +246,25 @@ def test_who_reads_english_reads_english(browser: Browser, address: str) -> None
     with opened(browser, address, locale="en-US") as page:
         expect(page.get_by_role("tab", name="Timeline")).to_be_visible()
         assert axe(page) == []
+
+
+PICTURE = Path(__file__).parent.parent / "docs" / "assets" / "chat-page.png"
+
+
+def test_the_readmes_picture_is_the_accumulator_on_the_page(browser: Browser, address: str, tmp_path: Path) -> None:
+    """It is made anew where the variable PICTURES is set."""
+    made = PICTURE if "PICTURES" in os.environ else tmp_path / "made.png"
+    with opened(browser, address, viewport={"width": 1280, "height": 760}) as page:
+        phone, other = Phone(page), Phone(page, "小红")
+        lines = [("累加器", "您需要累加几个数字？"), ("2", "请输入第1个数字"), ("10", "请输入第2个数字"), ("20", "累加和: 30")]
+        for text, answer in lines:
+            phone.say(text)
+            phone.sees(answer)
+        other.say("买水果")
+        other.sees("想买什么水果")
+        phone.whole.get_by_role("textbox").click()
+        page.screenshot(path=made)
+    assert made.read_bytes()[16:24] == PICTURE.read_bytes()[16:24]  # as wide and as high
 
 
 def test_code_that_cannot_be_imported_is_shown_until_it_is_mended(
