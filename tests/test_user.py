@@ -366,6 +366,31 @@ def test_forget_erases_everything() -> None:
     assert talk.say("visits") == "visit 2\nnews again"
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_handler_or_a_step_may_forget_its_own_user_and_runs_once(beside: bool) -> None:
+    """The message that it is about must not be taken for a new one when its record is gone."""
+    runs = []
+    bot = Bot("token", store="memory://", account=ACCOUNT)
+    bot.text("visits")(visits)
+
+    @step
+    async def erased(message: Any) -> str:
+        runs.append(message.text)
+        await bot.user("oUser").forget()
+        return "erased"
+
+    def dialog(message: Any) -> Any:
+        return (yield erased(message))
+
+    bot.text("erase me")(erased if beside else dialog)
+    texts = ("visits", "visits", "erase me", "visits")
+    messages = [TextMessage(text=text, id=f"{i}", openid="oUser", account=ACCOUNT) for i, text in enumerate(texts)]
+    shown_ = [shown(bot.wait(bot.deliver(message))) for message in messages]
+    assert shown_ == ["visit 1", "visit 2", "erased" if beside else None, "visit 1"]
+    assert shown(bot.wait(bot.deliver(messages[2]))) == shown_[2]
+    assert runs == ["erase me"]
+
+
 def test_forget_in_mid_turn_leaves_nothing_of_that_turn() -> None:
     """Its result has nowhere to go. The push that still waits for it is a new message: it begins anew."""
     bot = Bot("token", store="memory://")

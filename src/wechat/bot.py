@@ -26,7 +26,7 @@ from .crypto import Cipher
 from .errors import BadMessage, ConfigurationError, Reroute, StoreError, WeChatError
 from .medium import Medium
 from .receive import Message
-from .record import Record, settle
+from .record import Record, erase, settle, under_way
 from .reply import TO_A_MESSAGE, TO_AN_EVENT, Reply, Say, decode
 from .router import Route, Router, normal
 from .runtime import Health, Home, Runtime
@@ -412,8 +412,19 @@ class Bot(Router):
         await self._runtime.outside(self.key(voice.account, openid), changed)
 
     async def _erase(self, openid: str, account: str | None) -> None:
+        """What a handler is doing for this very user just now stays known, or the message would be taken for a new one."""
         voice = await self._voice(openid, account)
-        await self._runtime.erase(self.key(voice.account, openid))
+        key, busy = self.key(voice.account, openid), list[bool]()
+
+        def erased(rec: Record, now: int) -> bool:
+            settle(rec, now)
+            busy[:] = [under_way(rec)]
+            erase(rec)
+            return busy[0]
+
+        await self._runtime.outside(key, erased)
+        if not busy[0]:
+            await self._runtime.erase(key)
 
     async def _voice(self, openid: str, account: str | None) -> Medium:
         given = self.settings

@@ -650,6 +650,22 @@ def forget(rec: Record) -> None:
     no_question(rec)
 
 
+def under_way(rec: Record) -> bool:
+    """Whether something is done about a message just now, or waits for that."""
+    return any(seen.state != "done" for seen in rec.seen.values())
+
+
+def erase(rec: Record) -> None:
+    """Nothing is known of the user but which messages were taken; a handler beside the conversation may still answer its own."""
+    leave(rec)
+    rec.data.clear()
+    rec.told.clear()
+    rec.partial = None
+    for seen in rec.seen.values():
+        if seen.state not in ("aside", "checking"):
+            change(rec, seen, state="done", body=None, reply="")
+
+
 # ---- parts ----------------------------------------------------------------------------------------------------------
 
 

@@ -112,5 +112,9 @@ class User:
         await self._change(end)
 
     async def forget(self) -> None:
-        """Erase everything that is kept about this user: conversation, data, unread replies, messages seen."""
+        """Erase everything that is kept about this user: conversation, data, unread replies, messages seen.
+
+        Where something is done about a message of theirs just now, the ids of their last messages stay, for a day at most: a
+        handler may do this for its own user, and its message must not be taken for a new one.
+        """
         await self._erase()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from ..errors import WeChatError
+from .findings import legible
 
 #: in the order of the help
 COMMANDS = ("demo", "new", "dev", "run", "send", "check-url", "doctor", "inspect", "end", "forget")
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Intermixed: what is positional may stand behind options, which plain argparse does not know before 3.13.
         return command.main(_parser_of(chosen.command, command).parse_intermixed_args(chosen.arguments))
     except WeChatError as error:
-        print(f"wechat-dialog {chosen.command}: {error}", file=sys.stderr)
+        print(f"wechat-dialog {chosen.command}: {legible(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130  # as the shell has it

@@ -42,9 +42,8 @@ def _end(person: Kept, options: argparse.Namespace) -> int:
         told = {"kept": True, "ended": name, "running": running, "not_taken": refused, "unread": options.say or None}
         findings.as_text(person.whose | told)
         return 0
-    print(
-        f"Ended: {name}, of {person.openid} at {person.account}." if name else f"No dialog waited for {person.openid}."
-    )
+    ended = f"Ended: {name}, of {person.openid} at {person.account}."
+    print(findings.legible(ended if name else f"No dialog waited for {person.openid}."))
     if running:
         print("A turn of it runs just now: its step runs to its end, and the result is dropped.")
     if refused:

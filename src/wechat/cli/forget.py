@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _forget(person: Kept, options: argparse.Namespace) -> int:
-    what = f"all that is kept of {person.openid} at {person.account} ({person.size:,} bytes)"
+    what = findings.legible(f"all that is kept of {person.openid} at {person.account} ({person.size:,} bytes)")
     sure = options.yes or _asked(f"Erase {what}? [y/N] ")
     if sure:
         person.bot.wait(person.user.forget())
