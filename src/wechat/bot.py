@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import logging
@@ -23,7 +24,7 @@ from . import module as of_2017
 from .attempt import Conduct, Deadlines, Turn
 from .budget import Budget
 from .crypto import Cipher
-from .errors import BadMessage, ConfigurationError, Reroute, StoreError, WeChatError
+from .errors import BadMessage, ConfigurationError, Reroute, StoreError, UnknownFormat, WeChatError
 from .medium import Medium
 from .receive import Message
 from .record import Record, erase, settle, under_way
@@ -422,8 +423,9 @@ class Bot(Router):
             erase(rec)
             return busy[0]
 
-        await self._runtime.outside(key, erased)
-        if not busy[0]:
+        with contextlib.suppress(UnknownFormat):  # what a newer version wrote can be erased, too
+            await self._runtime.outside(key, erased)
+        if not any(busy):
             await self._runtime.erase(key)
 
     async def _voice(self, openid: str, account: str | None) -> Medium:
