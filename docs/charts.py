@@ -274,7 +274,7 @@ MOVES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("queued", "taken", ("take",)),
     ("queued", "aside", ("step_aside",)),
     ("queued", "fetching", ("refuse",)),
-    ("queued", "done", ("refuse", "meet_otherwise", "open", "stop", "leave")),
+    ("queued", "done", ("refuse", "meet_otherwise", "open", "stop", "leave", "erase")),
     ("taken", "done", ("finish", "drop", "reroute")),
     ("taken", "aside", ("step_aside",)),
     ("aside", "done", ("finish_beside",)),

@@ -33,7 +33,7 @@ FLAGS = [
 ]
 NONE = "there is no chromium, so the page was not tested: apt install chromium"
 
-BOT = '''
+BOT = """
 import time
 from wechat import Article, Bot, Image, Music, News, Transfer, Video, ask, step
 from wechat.demo import KEY, APPID, routes
@@ -65,7 +65,7 @@ KINDS = {
 @bot.text("kind news", "kind image", "kind music", "kind video", "kind transfer")
 def kinds(message):
     return KINDS[message.text.split()[1]]
-'''
+"""
 
 
 def test_there_is_a_browser_to_test_the_page_with() -> None:
@@ -164,14 +164,14 @@ def test_options_are_tapped(browser: Browser, address: str) -> None:
         phone.sees("买几个？")
 
 
-def test_a_slow_answer_is_fetched_by_a_tap_and_each_push_is_shown_with_its_time(
-    browser: Browser, address: str
-) -> None:
+def test_a_slow_answer_is_fetched_by_a_tap_and_each_push_is_shown_with_its_time(browser: Browser, address: str) -> None:
     with opened(browser, address) as page:
         phone = Phone(page)
         phone.say("想")
         phone.sees("正在思考…")
-        expect(page.get_by_role("tabpanel")).to_contain_text("想好了", timeout=20_000)  # in the timeline: the step is done
+        expect(page.get_by_role("tabpanel")).to_contain_text(
+            "想好了", timeout=20_000
+        )  # in the timeline: the step is done
         phone.log.get_by_role("button", name="继续").click()
         phone.sees("想好了")
         page.get_by_role("tab", name="推送").click()
@@ -256,7 +256,12 @@ def test_the_readmes_picture_is_the_accumulator_on_the_page(browser: Browser, ad
     made = PICTURE if "PICTURES" in os.environ else tmp_path / "made.png"
     with opened(browser, address, viewport={"width": 1280, "height": 760}) as page:
         phone, other = Phone(page), Phone(page, "小红")
-        lines = [("累加器", "您需要累加几个数字？"), ("2", "请输入第1个数字"), ("10", "请输入第2个数字"), ("20", "累加和: 30")]
+        lines = [
+            ("累加器", "您需要累加几个数字？"),
+            ("2", "请输入第1个数字"),
+            ("10", "请输入第2个数字"),
+            ("20", "累加和: 30"),
+        ]
         for text, answer in lines:
             phone.say(text)
             phone.sees(answer)

@@ -1214,6 +1214,59 @@ def test_p8_nor_is_what_was_asked_last_answered_to_another_question(keyed: bool)
     assert chat.say("yes") == "True, so be it"
 
 
+FRUIT = ["apple", "pear", "fig"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "fits"),
+    [
+        ("2", ["apple", "pear", "fig", "plum"], True),
+        ("2", ["apple", "juicy pear", "fig"], True),  # reworded
+        ("pear", ["pear", "apple", "fig"], True),  # chosen by its name
+        ("2", ["pear", "apple", "fig"], False),
+        ("2", ["apple", "fig"], False),
+        ("1", ["plum", "apple", "pear"], False),
+    ],
+)
+@pytest.mark.parametrize("answered", [True, False])
+def test_p8_nor_does_an_answer_choose_another_option(text: str, options: list[str], fits: bool, answered: bool) -> None:
+    def chooses(options: list[str]) -> Any:
+        def dialog(message: Any) -> Any:
+            fruit = yield ask.choice("fruit?", options)
+            return f"{(yield 'how many?')} {fruit}"
+
+        return dialog
+
+    chat = Chat(as_d(chooses(FRUIT)))
+    chat.say("d")
+    if answered:
+        chat.say(text)
+    deploy(chat, as_d(chooses(options)))
+    if not answered:
+        if any(options.index(label) != FRUIT.index(label) for label in FRUIT if label in options):
+            assert chat.say(text) == f"{DIVERGED}\nrouted_afresh {text}"
+            return
+        chat.say(text)
+    chosen = next((label for label in options if "pear" in label), "")
+    assert chat.say("3") == (f"3 {chosen}" if fits else f"{DIVERGED}\nrouted_afresh 3")
+
+
+@pytest.mark.parametrize(("options", "fits"), [([*FRUIT, "plum"], True), (["fig", "pear", "apple"], False)])
+def test_p8_nor_several_others(options: list[str], fits: bool) -> None:
+    def chooses(options: list[str]) -> Any:
+        def dialog(message: Any) -> Any:
+            fruit = yield ask.choices("fruit?", options)
+            return f"{(yield 'how many?')} {fruit}"
+
+        return dialog
+
+    chat = Chat(as_d(chooses(FRUIT)))
+    chat.say("d")
+    chat.say("1,2")
+    deploy(chat, as_d(chooses(options)))
+    assert chat.say("3") == ("3 ['apple', 'pear']" if fits else f"{DIVERGED}\nrouted_afresh 3")
+
+
 def test_p8_other_words_are_no_other_dialog() -> None:
     def reworded(message: Any) -> Any:
         one = yield ask.text("first, please?")

@@ -19,7 +19,7 @@ from . import journal, record
 from .dialog import Ask, Recall, Say, Sentence, Step
 from .errors import DialogError, Diverged, UnknownFormat
 from .record import Arrival, Carrier, Record, Seen, Standing
-from .replay import Incoming, Machine, Medium, Said, accepts, fits, replay, sign, to
+from .replay import Incoming, Machine, Medium, Said, accepts, choice, fits, replay, sign, to
 from .router import Route, Router, normal
 
 POISON = 3  #: claims without progress, after which a message is quarantined
@@ -330,9 +330,12 @@ class Attempt:
 
     def _judge(self, machine: Machine) -> None:
         """Between turns it must stand at the question that its user was asked."""
-        key = None if self.rec.standing is None else self.rec.standing.key
-        if not isinstance(machine.want, Ask) or not fits(machine.want, key):
-            machine.diverge(f"a question{to(key)}", machine.stands_at())
+        asked = self.rec.standing or Standing()
+        if not isinstance(machine.want, Ask) or not fits(machine.want, asked.key):
+            machine.diverge(f"a question{to(asked.key)}", machine.stands_at())
+        labels = self.stand(machine).labels
+        if any(label in labels and labels.index(label) != place for place, label in enumerate(asked.labels)):
+            machine.diverge(f"a question{to(asked.key)} with its options in this order", machine.stands_at())
 
     def settle(self, machine: Machine) -> None:
         """`Reroute` in the turn that began the dialog, or at a time-out, would never end: it is an error there."""
@@ -490,7 +493,7 @@ class Attempt:
         record.take(self.rec, seen)
         payload, key = self.voice.payload(message), sign(self.ask)
         kind = journal.Answered if self.the_machine.understands(message) else journal.Misread
-        self.feed(kind(self.now, seen.id, seen.created, payload, key))
+        self.feed(kind(self.now, seen.id, seen.created, payload, key, choice(self.ask, message)))
 
     def meet_otherwise(self, seen: Seen, message: Any) -> None:
         """A message of a kind that the ask does not accept never enters the dialog."""

@@ -13,7 +13,7 @@ import functools
 import inspect
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import (
     TYPE_CHECKING,
@@ -129,6 +129,8 @@ class Ask(Command[T_co]):
     #: the labels of what can be chosen, and whether each is a link to tap
     options: tuple[str | Sentence, ...] = ()
     taps: bool = True
+    #: the places of the options that a text means; raises ValueError as `read` does
+    chosen: Callable[[str], Sequence[int]] | None = None
     #: whether the user is told that it need not be answered
     optional: bool = False
     #: the prompt's name, for errors

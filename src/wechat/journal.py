@@ -57,6 +57,8 @@ class Answered:
     payload: Payload
     #: the ask's `key`; where it has none, its place in `PROMPTS`
     key: str | int | None = None
+    #: of options, what was chosen: its place, and a digest of its label
+    chose: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -402,7 +402,11 @@ class _Ask:
         def read(text: str) -> Any:
             return values[place(text)]
 
-        return _prompt("choice", say, read, Sentence("retry_choice"), more, options=labels, taps=taps)
+        def chosen(text: str) -> list[int]:
+            return [place(text)]
+
+        given = {"options": labels, "taps": taps, "chosen": chosen}
+        return _prompt("choice", say, read, Sentence("retry_choice"), more, **given)
 
     def confirm(self, say: Say, /, *, taps: bool = True, **more: Unpack[More]) -> Command[bool]:
         """Yes or no: a tap, the number, or a word for either, in Chinese or English."""
@@ -430,7 +434,7 @@ class _Ask:
         retry = (
             Sentence("retry_choices") if free else Sentence("retry_choices_between", {"least": least, "most": highest})
         )
-        return _prompt("choices", say, read, retry, more, options=labels, taps=False)
+        return _prompt("choices", say, read, retry, more, options=labels, taps=False, chosen=places)
 
     def date(
         self, say: Say, earliest: dt.date | None = None, latest: dt.date | None = None, /, **more: Unpack[More]

@@ -18,7 +18,8 @@ import functools
 import hashlib
 import inspect
 import random
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+import zlib
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol, TypeAlias
 
 from . import journal
@@ -180,6 +181,35 @@ def sign(ask: Ask[Any]) -> str | int | None:
     return journal.PROMPTS.index(name) if ask.accept is None and name in journal.PROMPTS else None
 
 
+#: stands for a place among so many where not exactly one option was chosen
+SEVERAL = 0
+
+
+def choice(ask: Ask[Any], message: Any) -> int | None:
+    """What of the ask's options a message chose, for its entry: where a replay chooses another, that is noticed."""
+    if ask.chosen is None:
+        return None
+    try:
+        places = ask.chosen(message.text)
+    except ValueError:  # none of them, which may be an answer all the same
+        return None
+    place = len(ask.options) * 256 + places[0] + 1 if len(places) == 1 else SEVERAL
+    return place << 16 | _digest([ask.options[one] for one in places])
+
+
+def chooses(ask: Ask[Any], message: Any, chose: int | None) -> bool:
+    """Whether the message still chooses what it did: the option of that label, or one at its place among as many, reworded."""
+    found = choice(ask, message)
+    if chose is None or found is None or found & 0xFFFF == chose & 0xFFFF:
+        return True
+    elsewhere = {_digest([label]) for label in ask.options}
+    return found >> 16 == chose >> 16 != SEVERAL and chose & 0xFFFF not in elsewhere
+
+
+def _digest(labels: Sequence[Any]) -> int:
+    return zlib.crc32("\0".join(map(str, labels)).encode()) & 0xFFFF
+
+
 def fits(ask: Ask[Any], key: str | int | None) -> bool:
     """Whether what was put on record of an ask (its `sign`) is true of this one."""
     return key is None or key == (ask.key if isinstance(key, str) else sign(dataclasses.replace(ask, key=None)))
@@ -335,6 +365,8 @@ class Machine:
         message = self._medium.message(entry.payload, entry.message, entry.created)
         if not accepts(ask, message):
             self.diverge(f"a {message.kind} message", f"{ask!r}, which does not accept it")
+        if not chooses(ask, message, entry.chose):
+            self.diverge("an answer that chose something else", repr(ask))
         self._input(entry.message, entry.at)
         if isinstance(ask, Reopening):
             self._reopen(message)

@@ -508,8 +508,13 @@ MUTANTS: list[Mutant] = [
         "attempt",
         [
             (
+                "between turns the options that were shown stand where they stood",
+                "if any(label in labels and labels.index(label) != place for place, label in enumerate(asked.labels)):",
+                "if False:",
+            ),
+            (
                 "between turns a dialog must stand at the question that was asked",
-                "if not isinstance(machine.want, Ask) or not fits(machine.want, key):",
+                "if not isinstance(machine.want, Ask) or not fits(machine.want, asked.key):",
                 "if not isinstance(machine.want, Ask):",
             ),
             (
@@ -1031,6 +1036,11 @@ MUTANTS: list[Mutant] = [
                 "an answer is for a question of its own kind",
                 "        if not fits(ask, entry.key):",
                 "        if isinstance(entry.key, str) and not fits(ask, entry.key):",
+            ),
+            (
+                "an answer chooses what it chose",
+                "        if not chooses(ask, message, entry.chose):",
+                "        if False:",
             ),
             (
                 "a version still to come is left alone",
