@@ -442,8 +442,8 @@ class Attempt:
 
     def meet(self, seen: Seen, message: Any, mode: str) -> None:
         """A dialog waits: the first line that fits says what becomes of the message."""
-        for fits, meet in MEETINGS:
-            if fits(self, seen, message, mode):
+        for takes, meet in MEETINGS:
+            if takes(self, seen, message, mode):
                 meet(self, seen, message)
                 return
 
