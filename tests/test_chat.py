@@ -161,7 +161,36 @@ def test_a_worker_that_is_killed_is_begun_anew_and_the_conversation_goes_on(
             assert (again["number"], again["pid"] != first.pid) == (first.number + 1, True)
             stage.send(ME, "text", {"text": "小明"})
             assert await seen.said() == "小明，对吗？\n1. 是\n2. 否"
-            assert [row["detail"] for row in seen.rows("replay")] == ["1 entries"]
+            assert [row["detail"] for row in seen.rows("replay")] == ["1"]
+
+    anyio.run(talk)
+
+
+def test_a_worker_that_is_killed_in_mid_answer_is_survived_within_the_pushes_of_that_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def talk() -> None:
+        async with staged(tmp_path, monkeypatch) as (stage, seen):
+            await seen.worker("up")
+            stage.options({"slow": 3})
+            stage.send(ME, "click", {"key": "POINTS"})
+            await seen.until(lambda it: it["type"] == "row" and it["row"]["kind"] == "step")
+            await stage.worker("kill")
+            assert await seen.said() == "77 分"
+
+    anyio.run(talk)
+
+
+def test_who_comes_to_a_stage_begun_anew_finds_the_question_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def talk() -> None:
+        async with staged(tmp_path, monkeypatch) as (stage, seen):
+            stage.send(ME, "text", {"text": "报名"})
+            await seen.said()
+        async with staged(tmp_path, monkeypatch) as (stage, seen):
+            assert "重新启动过" in await seen.said()
+            assert await seen.said() == "怎么称呼您？"
 
     anyio.run(talk)
 
@@ -202,6 +231,7 @@ def test_changed_code_is_taken_up_and_the_conversation_goes_on(tmp_path: Path, m
             await seen.said()
             change(tmp_path, "，对吗？", "，没错吧？")
             assert (await seen.worker("up"))["changed"] == ("shop.py",)
+            assert await seen.said() == "代码改了（shop.py），对话接着进行。"
             stage.send(ME, "text", {"text": "小明"})
             assert await seen.said() == "小明，没错吧？\n1. 是\n2. 否"
 
@@ -216,6 +246,7 @@ def test_a_conversation_that_fits_the_changed_code_no_more_is_told_before_anybod
             stage.send(ME, "text", {"text": "报名"})
             await seen.said()
             change(tmp_path, 'ask.text("怎么称呼您？")', 'ask.number("几位？", 1, 9)')
+            assert "接着进行" in await seen.said()
             assert "对不上" in await seen.said()
             stage.send(ME, "text", {"text": "小明"})
             assert (await seen.said()).startswith("抱歉，程序更新了")
@@ -318,7 +349,8 @@ def test_an_error_is_told_with_its_name_and_costs_one_apology(tmp_path: Path, mo
             stage.send(ME, "text", {"text": "坏"})
             assert await seen.said() == "抱歉，出错了，请稍后再试。"
             [row] = seen.rows("error")
-            assert (row["title"], row["detail"], row["tone"]) == ("LookupError", "没有了", "bad")
+            line = textwrap.dedent(BOT).splitlines().index('    raise LookupError("没有了")') + 1
+            assert (row["title"], row["detail"], row["tone"]) == ("LookupError", f"没有了 (shop.py:{line})", "bad")
 
     anyio.run(talk)
 

@@ -185,10 +185,10 @@ def test_a_worker_is_killed_and_survived(browser: Browser, address: str) -> None
         phone.say("累加器")
         phone.sees("您需要累加几个数字？")
         page.get_by_role("button", name="kill -9").click()
-        expect(page.get_by_text("worker 2 up")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("#2, pid")).to_be_visible(timeout=20_000)
         phone.say("1")
         phone.sees("请输入第1个数字")
-        expect(page.get_by_text("1 entries")).to_be_visible()
+        expect(page.get_by_text("1 条日志")).to_be_visible()
 
 
 def test_a_reply_that_is_lost_is_pushed_for_again(browser: Browser, address: str) -> None:

@@ -100,6 +100,7 @@ class Crew:
         process, self._process = self._process, None
         if process is None:
             return
+        self.up.clear()  # whoever has something for it waits for the next
         if kill or self._channel is None:  # one that is only beginning hears nothing yet, and has nothing to finish
             _kill(process)
         else:

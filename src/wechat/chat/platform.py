@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import anyio
@@ -43,12 +43,22 @@ class Platform:
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def deliver(
-        self, sender: push.Sender, message: str, xml: str, *, twice: bool = False, loses: Callable[[], bool]
+        self,
+        sender: Callable[[], push.Sender],
+        message: str,
+        xml: str,
+        *,
+        twice: bool = False,
+        loses: Callable[[], bool],
+        ready: Callable[[], Awaitable[None]],
     ) -> Pushed:
-        """Push a message, up to three times. Gives what is shown of it: answered, silent, or failed."""
+        """Push a message, up to three times. Gives what is shown of it: answered, silent, or failed.
+
+        Each push goes to where the bot is then. After one that met nobody the next waits until the bot is `ready`.
+        """
         for number in range(1, push.PUSHES + 1):
-            one = asyncio.ensure_future(self._push(sender, message, xml, number, loses))
-            twin = asyncio.ensure_future(self._push(sender, message, xml, number, bool, twin=True)) if twice else None
+            one = asyncio.ensure_future(self._push(sender(), message, xml, number, loses))
+            twin = asyncio.ensure_future(self._push(sender(), message, xml, number, bool, twin=True)) if twice else None
             came = await one
             if twin is not None and came.state in ("late", "refused"):
                 came = await twin
@@ -56,6 +66,7 @@ class Platform:
                 return came if came.state != "broken" else Pushed("failed")
             if came.state == "refused" and number < push.PUSHES:
                 await asyncio.sleep(AGAIN)
+                await ready()
         return Pushed("failed")
 
     async def _push(

@@ -156,6 +156,10 @@ class Stage:
             for user in self._users.values():
                 self.crew.tell(do="attend", account=self._bot()["account"], openid=user.openid)
             self._tell(**self.state())  # its routes may be others now
+        elif "lint" in said:
+            for user in self._users.values():
+                row = {"kind": "worker", "title": "lint", "detail": said["lint"], "tone": "warn"}
+                self._keep(user, "row", {"id": f"s{next(self._count)}", "at": _now(), **ROW, **row})
         elif "slowed" in said:
             self._option(slow=0)
         elif said["user"] in self._users or "row" in said:
@@ -172,6 +176,9 @@ class Stage:
         last = next((row["message"] for row in reversed(user.rows.values()) if row["message"]), "")
         for row in _differences(before, user.stand):
             self._keep(user, "row", {"id": f"s{next(self._count)}", "at": _now(), **ROW, "message": last, **row})
+        if not user.bubbles and user.stand["question"] and user.stand["state"] == "waiting":
+            self._notice(user, "页面的服务重新启动过，之前的聊天记录没有保留；对话还在：")
+            self._bubble(user, "bot", "", {"kind": "text", "segments": bubbles.segments(user.stand["question"])})
         if user.stand["diverged"] and user.stand["diverged"] != before["diverged"]:
             self._notice(user, "这段对话和改过的代码对不上了：下一条消息会告诉用户它结束了。")
 
@@ -182,11 +189,20 @@ class Stage:
         self._tell("worker", worker=dataclasses.asdict(status))
         if status.state not in ("up", "down", "broken"):
             return
-        changed = f"{', '.join(status.changed)} changed" if status.changed else ""
-        about = {"up": changed or f"pid {status.pid}", "broken": status.why.rstrip().rpartition("\n")[2]}
-        title = f"worker {status.number} {status.state}"
-        row = {"kind": "worker", "title": title, "detail": about.get(status.state, ""), "tone": TONES[status.state]}
+        changed = ", ".join(status.changed)
+        about = {
+            "up": changed or f"#{status.number}, pid {status.pid}",
+            "broken": status.why.rstrip().rpartition("\n")[2],
+        }
+        row = {
+            "kind": "worker",
+            "title": status.state,
+            "detail": about.get(status.state, ""),
+            "tone": TONES[status.state],
+        }
         for user in self._users.values():
+            if status.state == "up" and changed and user.bubbles:
+                self._notice(user, f"代码改了（{changed}），对话接着进行。")
             self._keep(user, "row", {"id": f"s{next(self._count)}", "at": _now(), **ROW, **row})
             if status.state == "down":
                 self._break_off(user)
@@ -219,7 +235,12 @@ class Stage:
         self._keep(user, "bubble", shown)
         self._row_of(user, message, shown)
         came = await self._platform.deliver(
-            self._sender(user), message, xml, twice=self._options["twice"], loses=self._loses
+            lambda: self._sender(user),
+            message,
+            xml,
+            twice=self._options["twice"],
+            loses=self._loses,
+            ready=self._worker_up,
         )
         state = {"answered": "answered", "silent": "silent"}.get(came.state, "failed")
         self._keep(user, "bubble", {**shown, "state": state})

@@ -17,7 +17,9 @@ import linecache
 import os
 import re
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from .. import record, replay, turn
@@ -40,6 +42,8 @@ SHORT = 200
 #: what is called so is shown to nobody
 _SECRET = re.compile(r"passw|secret|token|api_?key|密码|口令|密钥", re.IGNORECASE)
 HIDDEN = "••••••"
+#: where the library lies
+_OURS = str(Path(__file__).parent.parent)
 
 
 class Watched:
@@ -52,6 +56,7 @@ class Watched:
         self._openids: dict[str, str] = {}
         self._places: dict[str, tuple[str, str]] = {}  # by key: the version for which it holds, and file:line
         self._hot: dict[str, str] = {}  # by key: the version for which its dialog is alive here
+        self._latest: dict[str, str] = {}  # by key: the message that came last
         self._turns: dict[str, str] = {}  # by key: the message of the turn that runs, or ran last
         self._claimed: dict[str, tuple[str, int]] = {}
         self._due: set[str] = set()
@@ -67,7 +72,7 @@ class Watched:
         return self.bot.settings
 
     async def carry(self, message: Message, *, patience: float | None = None) -> Carried:
-        self.attend(message.account, message.openid)
+        self._latest[self.attend(message.account, message.openid)] = message.id
         return await self.bot.carry(message, patience=patience)
 
     def wait(self, work: Coroutine[Any, Any, T], /) -> T:
@@ -113,7 +118,10 @@ class Watched:
             return
         entries = sum(name.isdigit() for name in came.fields)
         if entries and self._hot.get(drive.key) != came.version:
-            self._told(drive.key, self._row(drive.key, "replay", "replay", f"{entries} entries", message=""))
+            self._told(
+                drive.key,
+                self._row(drive.key, "replay", "replay", f"{entries}", message=self._latest.get(drive.key, "")),
+            )
 
     def _wrote(self, drive: Drive, effect: turn.Write, came: Any) -> None:
         if not isinstance(came, turn.Written):
@@ -141,7 +149,8 @@ class Watched:
         about = {"ms": round(over.seconds * 1000), "message": over.message.id}
         self._told(key, self._row(key, "turn", over.dialog, over.outcome, tone=tone, **about))
         if over.error is not None:
-            row = self._row(key, "error", type(over.error).__name__, _short(str(over.error)), tone="bad", **about)
+            detail = _short(f"{over.error} {_line(over.error)}".strip())
+            row = self._row(key, "error", type(over.error).__name__, detail, tone="bad", **about)
             self._told(key, row)
 
     # ---- steps ----
@@ -151,7 +160,10 @@ class Watched:
         seconds, self.slow = self.slow, 0.0
         if seconds:
             self._tell(slowed=step.name)
-        row, began = self._row(key, "step", step.name, open=True), time.monotonic()
+        about = next(
+            (it.id for it in step.args if isinstance(it, Message)), self._turns.get(key, "")
+        )  # of a handler, its own
+        row, began = self._row(key, "step", step.name, open=True, message=about), time.monotonic()
         self._told(key, row)
 
         def ended(value: Any, error: BaseException | None) -> None:
@@ -372,13 +384,19 @@ def _short(text: str) -> str:
     return text if len(text) <= SHORT else f"{text[:SHORT]}…"
 
 
+def _line(error: BaseException) -> str:
+    """The last line of the developer's own that an error came through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_OURS)]
+    return f"({_near(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+
+
 def _near(file: str) -> str:
     """A file by its name from the working folder, if it lies there."""
     try:
         near = os.path.relpath(file)
     except ValueError:  # on another drive
-        return file
-    return file if near.startswith("..") else near
+        return os.path.basename(file)
+    return os.path.basename(file) if near.startswith("..") else near
 
 
 def _now() -> int:

@@ -14,6 +14,7 @@ import re
 import socket
 import sys
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 from ..bot import Bot
 from ..cli import run, serve
 from ..errors import ConfigurationError
+from ..lint import DialogWarning
 from ..router import Route
 from ..stores.memory import MemoryStore
 from ..web import asgi
@@ -45,9 +47,13 @@ def main() -> int:
 async def _serve(name: str, path: str, worker: str, host: str, port: int, key: str) -> int:
     channel = await reached(host, port, key)
     try:
-        bot = made(name)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", DialogWarning)
+            bot = made(name)
     except (Exception, SystemExit) as error:
-        channel.tell(broken=_why(error), files=sorted(_files(name)))
+        why = _why(error)
+        print(why, file=sys.stderr, flush=True)
+        channel.tell(broken=why, files=sorted(_files(name)))
         await channel.close()
         return 1
     with socket.create_server(("127.0.0.1", 0)) as listens:
@@ -55,6 +61,10 @@ async def _serve(name: str, path: str, worker: str, host: str, port: int, key: s
         server = _server(watched, path)
         serving = asyncio.ensure_future(server.serve(sockets=[listens]))
         channel.tell(up=_about(bot), port=listens.getsockname()[1], files=sorted(_files(name)))
+        for warning in warned:
+            print(f"{warning.filename}:{warning.lineno}: {warning.message}", file=sys.stderr, flush=True)
+            if issubclass(warning.category, DialogWarning):
+                channel.tell(lint=str(warning.message))
         hearing = asyncio.ensure_future(_hear(channel, watched))
         await asyncio.wait({serving, hearing}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True  # the stage said so, or is gone

@@ -47,6 +47,7 @@ def main(options: argparse.Namespace) -> int:
     from ..demo import served
 
     served(store)  # so that what is wrong is said at once
+    serve.free(options.host, options.port)
     page, url = (serve.url(options.host, options.port, path) for path in ("/", PATH))
     more = " --token …" if serve.variable("WECHAT_TOKEN") else ""
     told = {"command": _command(), "page": page, "url": url, "store": _without_password(store), "more": more}

@@ -57,8 +57,8 @@ def shown(
     uvicorn = serve.uvicorn()
     url = serve.url(options.host, options.port, path)
     stage = Stage(bot, path, url, demo=demo, environment=environment)
-    serve.free(options.host, options.port)
     if not demo:
+        serve.free(options.host, options.port)
         print(f"{serve.url(options.host, options.port, '/')}  (the bot: {url})", flush=True)
     app = App(stage, path, everyone=options.everyone)
 

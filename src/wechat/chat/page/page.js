@@ -486,11 +486,22 @@ function progress(delivery) {
 const ROWS = new Set("message ask step replay takeover turn unread read worker event error".split(" "));
 const TONES = new Set(["plain", "good", "warn", "bad"]);
 
+/** How a row reads whose title or detail is a word of the server's: what stands out, and what does not. */
+const NAMED = {
+  worker: (row) => [worded("worker_", row.title), row.detail],
+  turn: (row) => [row.title, worded("outcome_", row.detail)],
+  replay: (row) => [say("replay"), say("entries", { count: row.detail })],
+  takeover: (row) => [say("takeover"), row.detail],
+};
+const asItIs = (row) => [row.title, row.detail];
+const worded = (about, word) => (lookup(WORDS, about + word) ? say(about + word) : word);
+
 function drawRow(row) {
   const tone = TONES.has(row.tone) ? row.tone : "plain";
   const known = ROWS.has(row.kind);
   const sign = el("span.sign", { title: say(row.kind) }, icon(known ? row.kind : "turn"), spoken(say(row.kind)));
-  const what = el("p.what", {}, strong(row.title), row.detail ? el("span.detail", {}, row.detail) : null);
+  const [title, detail] = (lookup(NAMED, row.kind) ?? asItIs)(row);
+  const what = el("p.what", {}, strong(title), detail ? el("span.detail", {}, detail) : null);
   const time = el("time", { title: new Date(row.at).toLocaleString() }, precisely(row.at));
   return el(`li.row.${tone}`, { "data-kind": row.kind }, time, sign, what, duration(row));
 }
@@ -1280,6 +1291,21 @@ const WORDS = {
   worker: ["工作进程", "Worker"],
   event: ["事件", "Event"],
   error: ["错误", "Error"],
+  entries: ["{count} 条日志", "entries: {count}"],
+  worker_up: ["工作进程启动", "worker up"],
+  worker_down: ["工作进程停止", "worker down"],
+  worker_broken: ["代码有错", "the code is broken"],
+  worker_lint: ["检查提醒", "lint"],
+  outcome_asked: ["问了", "asked"],
+  outcome_ended: ["结束", "ended"],
+  outcome_failed: ["出错", "failed"],
+  outcome_cancelled: ["取消", "cancelled"],
+  outcome_timed_out: ["超时", "timed out"],
+  outcome_replaced: ["换成了新的对话", "replaced"],
+  outcome_rerouted: ["转给别的路由", "rerouted"],
+  outcome_diverged: ["和代码对不上", "diverged"],
+  outcome_quarantined: ["隔离", "quarantined"],
+  outcome_unrouted: ["没有路由接它（@bot.default）", "no route takes it (@bot.default)"],
   // deliveries
   push: ["第 {number} 次推送", "Push {number} of this message"],
   waiting: ["等待中", "waiting"],
@@ -1287,7 +1313,7 @@ const WORDS = {
   quiet: ["无回复", "no reply"],
   late: ["超过 5 秒", "over 5 s"],
   lost: ["回复丢失", "reply lost"],
-  refused: ["被拒绝", "refused"],
+  refused: ["没有接通", "failed"],
   twin: ["同时的第二份", "twin"],
   sealed: ["加密", "encrypted"],
   request: ["推送", "Push"],
