@@ -221,6 +221,15 @@ def test_a_failed_step_raises_the_same_live_and_replayed() -> None:
     assert said(machine(dialog, cut_off))[0].startswith(StepInterrupted.__name__)
 
 
+def test_an_answer_to_a_question_of_another_kind_is_none_to_this_one() -> None:
+    def asks(message: Any) -> Any:
+        yield "name?"
+
+    number = journal.Answered(AT + 1000, "m1", 0, ["text", "3"], journal.PROMPTS.index("number"))
+    with pytest.raises(Diverged, match=r"an answer to ask\.number"):
+        machine(asks, journal.encode(number))
+
+
 @pytest.mark.parametrize(
     ("entry", "raised", "outcome"),
     [

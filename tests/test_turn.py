@@ -1069,7 +1069,8 @@ def test_a_step_whose_turn_was_cancelled_is_left_at_once(streams: bool) -> None:
 
     @step
     def poem() -> Iterator[str]:
-        yield "Roses are red, violets are blue, and so on for a while."
+        for line in range(60):
+            yield f"Roses are red, violets are blue, and so on for {line} lines.\n"
 
     @bot.text("go")
     def go(message: Any) -> Any:
@@ -1083,6 +1084,9 @@ def test_a_step_whose_turn_was_cancelled_is_left_at_once(streams: bool) -> None:
     chat.world.elapse(2_500)
     assert chat.record.turn == ""
     assert chat.record.owner == ""
+    trips = chat.world.trips
+    chat.world.elapse(10_000)
+    assert chat.world.trips == trips
 
 
 def test_a_handler_that_kills_whoever_runs_it_is_not_run_for_ever() -> None:
