@@ -117,7 +117,7 @@ def test_the_readme_names_every_file_and_only_commands_and_options_that_there_ar
     table = set(re.findall(r"^\| `([^`]+)` \|", readme, re.MULTILINE))
     assert table | {"README.md"} == set(new.FILES) | {"signups.db"}
     used = re.findall(r"wechat-dialog ([a-z-]+)([^`\n]*)", readme)
-    assert {name for name, _ in used} == {"run", "send", "doctor", "check-url"} <= set(COMMANDS)
+    assert {name for name, _ in used} == {"run", "dev", "send", "doctor", "check-url"} <= set(COMMANDS)
     for name, arguments in used:
         with pytest.raises(SystemExit):
             main([name, "--help"])

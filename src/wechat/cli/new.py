@@ -42,8 +42,14 @@ class Words:
     then: str
 
 
-CHINESE = Words("{folder} 里有了：", "接下来：", "然后照着 README.md 和它说话。")
-ENGLISH = Words("In {folder} there are now: ", "Next:", "Then talk to it: README.md says how.")
+CHINESE = Words(
+    "{folder} 里有了：", "接下来：", "然后照着 README.md 和它说话；换成 wechat-dialog dev bot:bot，就在浏览器里说。"
+)
+ENGLISH = Words(
+    "In {folder} there are now: ",
+    "Next:",
+    "Then talk to it: README.md says how. With wechat-dialog dev bot:bot, it is in a browser.",
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
