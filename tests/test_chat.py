@@ -373,6 +373,25 @@ def test_a_bot_in_safe_mode_is_pushed_to_encrypted(tmp_path: Path, monkeypatch: 
     anyio.run(talk)
 
 
+def test_a_question_whose_time_is_over_is_not_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brief = BOT.replace("expire=600", "expire=0.001")
+
+    def late(told: Mapping[str, Any]) -> bool:
+        return told["type"] == "stand" and told["stand"]["state"] in ("late", "lapsed")
+
+    async def talk() -> None:
+        async with staged(tmp_path, monkeypatch, brief) as (stage, seen):
+            stage.send(ME, "text", {"text": "报名"})
+            await seen.until(late)
+        async with staged(tmp_path, monkeypatch, brief) as (stage, seen):
+            await seen.until(late)
+            stage.add("小刚")
+            await seen.until(lambda it: it["type"] == "user")
+            assert seen.rows("ask") == []
+
+    anyio.run(talk)
+
+
 def test_what_is_kept_of_a_user_is_erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def talk() -> None:
         async with staged(tmp_path, monkeypatch) as (stage, seen):

@@ -334,9 +334,13 @@ SWITCHES = {
 }
 
 
+#: where a question is one that can be answered
+ASKS = frozenset({"waiting", "unshown"})
+
+
 def _differences(before: Fields, after: Fields) -> Iterator[Fields]:
     """What of a conversation's place is worth a row: a question that was asked, what is unread, and what was read."""
-    if after["question"] and after["question"] != before["question"] and after["state"] != "running":
+    if after["question"] and after["question"] != before["question"] and after["state"] in ASKS:
         at = f"{os.path.basename(after['file'])}:{after['line']}" if after["file"] else ""
         yield {"kind": "ask", "title": after["question"][:200], "detail": at}
     was, now = ([item["text"] for item in stand["unread"]] for stand in (before, after))
