@@ -387,6 +387,10 @@ PLAYS: dict[str, tuple[list[Any], list[Any]]] = {
         [*ANSWERS, ["image"], ["place"], ["click", "K"], ["say", "bare"]],
         says("the end"),
     ),
+    "an option was chosen": (
+        says("prompts", "a", "text", "三", "第二个"),
+        [*says("2", "LARGE", "是", "5"), ["image"], ["place"], ["click", "K"], *says("bare", "the end")],
+    ),
     "misread": (says("gives_up", "x", "y"), says("z", "tea")),
     "gave up": (says("gives_up", "x", "y", "z"), says("tea")),
     "steps": (says("stepping", "a"), says("b")),
