@@ -72,6 +72,14 @@ def test_every_part_leaves_room_to_say_that_there_is_more() -> None:
     assert max(reply.size(MEDIUM.more(part, 9_999)) for part in MEDIUM.pack(["a" * 9_000])[0]) == reply.LIMIT
 
 
+def test_a_piece_is_shown_without_the_blank_lines_around_it() -> None:
+    text = "第一段。\n\n第二段。\n\n第三段"
+    shown, said = MEDIUM.piece([], text[: len("第一段。")])
+    assert (shown, said) == ("第一段。", "第一段。")
+    shown, said = MEDIUM.piece([], text[len(shown) :])
+    assert (shown, said) == ("\n\n第二段。\n\n", "第二段。")
+
+
 def test_only_a_text_can_say_that_there_is_more() -> None:
     assert MEDIUM.more(IMAGE, 2) == IMAGE
     assert reply.visible(MEDIUM.more("a", 2)) == "a\n还有 2 条 继续"

@@ -153,7 +153,7 @@ class Medium:
         shown = text[: text.find(shown) + len(shown)]
         ends = list(_SENTENCE_ENDS.finditer(shown))
         shown = shown[: ends[-1].end()] if ends else shown
-        return shown, first + shown
+        return shown, first + shown.strip("\n")
 
     def rest(self, says: Sequence[Any], shown: str) -> list[Any] | None:
         texts = "\n".join(say for say in says if isinstance(say, str))

@@ -952,7 +952,8 @@ const filledIn = ({ name, type, value }) => [name, type === "number" ? Number(va
 // ---- the head: the bot, its worker, and the trouble one can make ----------------------------------------------------
 
 function showBot() {
-  const { name, url, canEncrypt } = told.bot;
+  const { url, canEncrypt } = told.bot;
+  const name = told.bot.demo ? say("demo") : told.bot.name;
   document.title = `${name} · wechat-dialog`;
   write($("bot"), name);
   write($("url"), url);
@@ -1213,6 +1214,7 @@ const WORDS = {
   copy: ["复制", "Copy"],
   copied: ["已复制", "Copied"],
   copyUrl: ["复制地址", "Copy the address"],
+  demo: ["演示机器人", "Demo bot"],
   starting: ["启动中", "starting"],
   up: ["运行中", "up"],
   down: ["已停止", "down"],
