@@ -1,9 +1,12 @@
 """Bytes from WeChat → message or event.
 
 Source: WeChat's pages on receiving messages and events (接收普通消息, 接收事件推送), and on the format of pushes (消息推送: 数据格式), XML
-or JSON, of which the raw fields are the same. One table says which class a MsgType or an Event is and
-where its fields come from; what is not in it is a `Message` or an `Event` with all its raw fields. No DOCTYPE, no entity
-and no reference outside is ever accepted, and nothing but `ProtocolError` leaves.
+or JSON, of which the raw fields are the same; for messages
+https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Receiving_standard_messages.html
+
+One table says which class a MsgType or an Event is and where its fields come from; what is not in it is a `Message` or an
+`Event` with all its raw fields. No DOCTYPE, no entity and no reference outside is ever accepted, and nothing but
+`ProtocolError` leaves.
 """
 
 from __future__ import annotations
@@ -89,11 +92,15 @@ class Message:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TextMessage(Message):
+    """What was typed, as `text` (WeChat's Content); also what tapping a link of ours sends."""
+
     kind: ClassVar[str] = "text"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageMessage(Message):
+    """A picture: `url` is where WeChat shows it (PicUrl), `media_id` what it is fetched by as temporary material."""
+
     kind: ClassVar[str] = "image"
     url: str = ""
     media_id: str = ""
@@ -110,6 +117,8 @@ class VoiceMessage(Message):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VideoMessage(Message):
+    """A video, or a short one (``shortvideo``); both are fetched by `media_id`, the still picture by `thumb_media_id`."""
+
     kind: ClassVar[str] = "video"
     media_id: str = ""
     thumb_media_id: str = ""
@@ -118,7 +127,7 @@ class VideoMessage(Message):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LocationMessage(Message):
-    """Degrees; `scale` is the map's."""
+    """A place that was sent: latitude (Location_X) and longitude (Location_Y) in degrees, the map's `scale`, the address as `label`."""
 
     kind: ClassVar[str] = "location"
     latitude: float = 0.0
@@ -129,6 +138,8 @@ class LocationMessage(Message):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LinkMessage(Message):
+    """A link that was shared: the page's `title` and `description`, and its `url`."""
+
     kind: ClassVar[str] = "link"
     title: str = ""
     description: str = ""

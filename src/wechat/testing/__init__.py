@@ -81,15 +81,19 @@ class Chat:
     # ---- what the user does: each gives what is shown ----
 
     def say(self, text: str) -> Said:
+        """Type a text. Gives, like all that sends, what the user sees: a text, a picture …, or None for silence."""
         return self.send(TextMessage(text=text))
 
     def image(self, url: str = "http://mmbiz.example.com/1.jpg", media_id: str = "media-1") -> Said:
+        """Send a picture."""
         return self.send(ImageMessage(url=url, media_id=media_id))
 
     def location(self, latitude: float, longitude: float, label: str = "") -> Said:
+        """Send a place, in degrees; `label` is its address."""
         return self.send(LocationMessage(latitude=latitude, longitude=longitude, scale=15, label=label))
 
     def voice(self, recognition: str = "", media_id: str = "media-2") -> Said:
+        """Send a voice message; `recognition` is what WeChat understood, "" where an account has not that."""
         return self.send(VoiceMessage(text=recognition, media_id=media_id, format="amr"))
 
     def follow(self, scene: str = "") -> Said:
@@ -97,12 +101,15 @@ class Chat:
         return self.send(SubscribeEvent(scene=scene))
 
     def unfollow(self) -> Said:
+        """Follow no more. Nothing that is answered reaches the user."""
         return self.send(UnsubscribeEvent())
 
     def scan(self, scene: str) -> Said:
+        """Scan the QR code of a `scene`, as a follower."""
         return self.send(ScanEvent(scene=scene))
 
     def click(self, key: str) -> Said:
+        """Click on the menu's button of that key."""
         return self.send(ClickEvent(key=key))
 
     def tap(self, label: str) -> Said:
