@@ -248,6 +248,9 @@ def test_a_conversation_that_fits_the_changed_code_no_more_is_told_before_anybod
             change(tmp_path, 'ask.text("怎么称呼您？")', 'ask.number("几位？", 1, 9)')
             assert "接着进行" in await seen.said()
             assert "对不上" in await seen.said()
+            stage.crew.tell(do="attend", account="gh_shop", openid=ME)  # it is looked at once more
+            again = await seen.until(lambda it: it["type"] == "stand" and it["user"] == ME)
+            assert again["stand"]["diverged"]
             stage.send(ME, "text", {"text": "小明"})
             assert (await seen.said()).startswith("抱歉，程序更新了")
 

@@ -26,7 +26,7 @@ from .. import record, replay, turn
 from ..attempt import Turn
 from ..bot import Bot, Carried, Settings
 from ..cli.view import as_heard, as_json, as_said, viewed
-from ..dialog import Step, innermost
+from ..dialog import Ask, Step, innermost
 from ..errors import Diverged, StoreError, WeChatError
 from ..receive import Message
 from ..runtime import CARRY, Carrier, Drive, Health
@@ -243,11 +243,14 @@ class Watched:
         except Diverged as error:
             return "", str(error)
         try:
-            fits = rec.standing is None or replay.fits(machine.want, rec.standing.key)  # type: ignore[arg-type]
-            self._places[key] = (version, machine.where())
+            at, asked = machine.where(), rec.standing.key if rec.standing else None
+            fits = isinstance(machine.want, Ask) and replay.fits(machine.want, asked)
         finally:
             machine.close()
-        return self._places[key][1], None if fits else "it asks something else there"
+        if not fits:
+            return at, "it asks something else there"
+        self._places[key] = (version, at)
+        return at, None
 
 
 LOOKS: Mapping[type[Any], Callable[[Watched, Drive, Any, Any], None]] = {
