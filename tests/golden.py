@@ -459,7 +459,9 @@ def standing(chat: Chat) -> dict[str, Any] | None:
 
 def holds(rec: record.Record) -> dict[str, Any]:
     """Everything of the record, its entries read, as JSON holds it."""
-    entries = [{"": type(entry).__name__, **dataclasses.asdict(entry)} for entry in map(journal.decode, rec.journal)]
+    entries = [
+        {"": type(entry).__name__, **msgspec.structs.asdict(entry)} for entry in map(journal.decode, rec.journal)
+    ]
     kept = {**dataclasses.asdict(rec), "journal": entries}
     return dict(json.loads(json.dumps(kept, default=msgspec.structs.asdict)))
 

@@ -21,7 +21,7 @@ import redis
 from servers import free_port, running_redis
 from wechat import Bot, Dialog, TextMessage, again, ask, record, remember, reply, step, stores
 from wechat.cli import main
-from wechat.journal import KINDS, PROMPTS, encode
+from wechat.journal import KINDS, PROMPTS, Lines, encode
 from wechat.record import Datum, Partial, Record, Seen, Standing, Unread
 from wechat.stores import Loaded, Patch, Store, wall_clock
 from wechat.stores.sqlite import SQLiteStore
@@ -347,12 +347,20 @@ def test_its_size_is_that_of_what_is_kept(url: str, talk: Talk, view: Callable[.
 
 # ---- inspect: everything that a record can hold ---------------------------------------------------------------------
 
-VALUES: dict[str, Any] = {"version": 2, "flags": 0, "found": True, "made": None, "state": {"说": 1}, "said": ["在吗"]}
+VALUES: dict[str, Any] = {
+    "version": 2,
+    "chose": None,
+    "flags": 0,
+    "found": True,
+    "made": None,
+    "state": {"说": 1},
+    "said": ["在吗"],
+}
 
 
 def entry(kind: type[Any], now: int) -> Any:
     """One of that kind, with words in it that tell it from others."""
-    own = {name: f"{name}-{kind.__name__}" for name in kind.__dataclass_fields__}
+    own = {name: f"{name}-{kind.__name__}" for name in kind.__struct_fields__}
     given = {**VALUES, "at": now, "created": now // 1000, "value": {"值": kind.__name__}}
     return kind(**own | {name: value for name, value in given.items() if name in own})
 
@@ -385,7 +393,7 @@ def everything(now: int) -> Record:
         since=1_000,
         standing=Standing(90_000, ("ImageMessage",), ("苹果",)),
         count=3,
-        journal=[encode(entry(kind, now)) for kind in KINDS.values()],
+        journal=Lines(encode(entry(kind, now)) for kind in KINDS.values()),
         seen={each.id: each for each in seen},
         unread={each.number: each for each in unread},
         partial=Partial("m4", LONG),
@@ -524,22 +532,19 @@ def test_what_a_newer_version_wrote_is_said_to_be_so(url: str, run: Callable[...
 
 
 def test_an_entry_of_a_newer_version_hides_nothing_else(url: str, run: Callable[..., tuple[int, str, str]]) -> None:
-    rec = everything(wall_clock())
-    rec.journal[3] = '["z",1]'
-    keep(url, record.fields(rec))
+    fields = record.fields(everything(wall_clock())) | {"3": '["z",1]'}
+    keep(url, fields)
     code, out, _ = run("inspect", USER)
     assert code == 0
     assert "unknown kind 'z'" in out
     assert "「payload-Returned」" in out
-    rec.journal[0] = '["z",1]'
-    keep(url, record.fields(rec), f"wechat-dialog:{ACCOUNT}:oOther")
+    keep(url, fields | {"0": '["z",1]'}, f"wechat-dialog:{ACCOUNT}:oOther")
     assert run("inspect", "oOther")[0] == 0
 
 
 def test_the_names_of_questions_are_those_of_the_journal(url: str, run: Callable[..., tuple[int, str, str]]) -> None:
-    rec = everything(wall_clock())
-    rec.journal[2] = encode(KINDS["m"](1, "m9", 1, "三", PROMPTS.index("number")))
-    keep(url, record.fields(rec))
+    answer = encode(KINDS["m"](1, "m9", 1, "三", PROMPTS.index("number")))
+    keep(url, record.fields(everything(wall_clock())) | {"2": answer})
     assert "「三」  (to number)" in run("inspect", USER)[1]
 
 

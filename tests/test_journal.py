@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 from typing import Any
 
 import pytest
@@ -26,13 +26,22 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "int": st.integers(0, 2**45),
     "str": WORDS,
     "bool": st.booleans(),
+    "int | None": st.none() | st.integers(0, 2**45),
     "str | None": st.none() | WORDS,
+    "str | int | None": st.none() | WORDS | st.integers(0, 10),
     "list[Any]": st.lists(JSON, max_size=3),
     "dict[str, Any]": st.dictionaries(WORDS, JSON, max_size=3),
 }
+
+
+def annotations_of(kind: type[Any]) -> dict[str, str]:
+    found = {name: said for base in reversed(kind.__mro__) for name, said in inspect.get_annotations(base).items()}
+    return {name: found[name] for name in kind.__struct_fields__}
+
+
 ENTRIES = st.one_of(
     [
-        st.builds(kind, **{f.name: FIELDS.get(str(f.type), JSON) for f in dataclasses.fields(kind)})
+        st.builds(kind, **{name: FIELDS.get(kind_of, JSON) for name, kind_of in annotations_of(kind).items()})
         for kind in journal.KINDS.values()
     ]
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from wechat import CHINESE, record
 from wechat.errors import UnknownFormat
+from wechat.journal import Lines
 from wechat.medium import Medium
 from wechat.record import Arrival, Datum, Partial, Record, Seen, Standing, Unread
 
@@ -56,7 +57,7 @@ def records(draw: Any) -> Record:
         ),
         watermark=draw(st.integers(-1, 2**31)),
         count=draw(st.integers(0, 9)),
-        journal=draw(st.lists(WORDS, max_size=4)),
+        journal=Lines(draw(st.lists(WORDS, max_size=4))),
     )
     seen = sorted(draw(st.lists(SEEN, max_size=4)), key=lambda s: (s.at, s.created, s.id))
     rec.seen = {s.id: s for s in seen}
@@ -183,7 +184,7 @@ def test_a_record_is_kept_as_long_as_its_longest_part() -> None:
 
 
 def test_owner_and_length_tell_whether_it_is_still_the_same_journal() -> None:
-    rec = Record(owner="w:", journal=["a"])
+    rec = Record(owner="w:", journal=Lines(["a"]))
     record.name_turn(rec, "m1")
     assert record.holds(rec, "w:m1", 1)
     assert not record.holds(rec, "w:m1", 2)
@@ -207,11 +208,11 @@ def test_what_another_run_says_otherwise_was_not_shown() -> None:
 
 
 def test_a_question_whose_dialog_is_over_starts_no_clock() -> None:
-    rec = Record(journal=["x"], standing=Standing(60_000))
+    rec = Record(journal=Lines(["x"]), standing=Standing(60_000))
     look(rec, NOW, arrival("1", state="fetching"), "w")
     record.put(rec, NOW, "0", "?", True)
     record.forget(rec)
-    rec.journal, rec.standing = ["y"], Standing(60_000)  # another dialog asks, and its question is not shown yet
+    rec.journal, rec.standing = Lines(["y"]), Standing(60_000)  # another dialog asks, and its question is not shown yet
     item = next(iter(rec.unread.values()))
     record.bind_unread(rec, NOW, rec.seen["1"], item, [], "open", VOICE)
     assert rec.shown is None

@@ -204,7 +204,7 @@ def _destination(conduct: Conduct, rec: Record, now: int, message: Incoming) -> 
     event = message.kind == "event"
     if answers(rec, now, message):
         return "queued", "answer", None
-    if not event and normal(message.text) in conduct.fetch and (rec.unread or rec.busy(now, message.id)):
+    if not event and (rec.unread or rec.busy(now, message.id)) and normal(message.text) in conduct.fetch:
         return "fetching", "", None
     route = conduct.router.choose(message, interrupts=True)
     if route is None and event:
@@ -224,7 +224,7 @@ def answers(rec: Record, now: int, message: Incoming) -> bool:
         return False
     if message.kind == "event":
         return any(kind.__name__ in stand.accepts for kind in type(message).__mro__)
-    return normal(message.text) in stand.labels if message.text else False
+    return bool(stand.labels and message.text) and normal(message.text) in stand.labels
 
 
 def choose(conduct: Conduct, delivery: Delivery, rec: Record, now: int) -> None:
@@ -425,8 +425,8 @@ class Attempt:
         seen = self.rec.next()
         if seen is None or seen.body is None or self.stopping:
             return False
-        mode, ref, payload = seen.body
-        message = self.voice.message(payload, seen.id, seen.created)
+        mode, ref, _ = seen.body
+        message = self._message(seen)
         lapses = self.machine is None or self.machine.script.lapses
         if self.rec.late(seen.at) > (record.GRACE if lapses else 0):
             record.forget(self.rec)
@@ -491,7 +491,7 @@ class Attempt:
 
     def meet_answer(self, seen: Seen, message: Any) -> None:
         record.take(self.rec, seen)
-        payload, key = self.voice.payload(message), sign(self.ask)
+        payload, key = seen.body[2] if seen.body else None, sign(self.ask)
         kind = journal.Answered if self.the_machine.understands(message) else journal.Misread
         self.feed(kind(self.now, seen.id, seen.created, payload, key, choice(self.ask, message)))
 
@@ -565,7 +565,7 @@ class Attempt:
             return
         if says is None:
             says = self.voice.render(machine.said)
-        turn = self.summary().saying(self.voice.public(says))
+        turn = self.summary(says)
         record.keep_data(self.rec, self.now, machine.puts)
         if self.rec.turn.endswith("t"):
             self.end_lapse(says)
@@ -609,7 +609,8 @@ class Attempt:
     def end_side(self, says: Sequence[Any], *, quotes: bool) -> None:
         """The waiting dialog is as it was; its question follows, where it `quotes`, was shown, and still stands."""
         seen = self.rec.seen[self.rec.turn]
-        lines = self.rec.journal[: self.rec.side]
+        assert self.rec.side is not None
+        lines = self.rec.journal.upto(self.rec.side)
         shown, standing = self.rec.shown, self.rec.standing
         self.rec.side, self.rec.turn, turn = None, "", self.rec.turn
         self.rec.journal = lines
@@ -642,7 +643,7 @@ class Attempt:
             record.refuse(self.rec, self.now, seen, [], [], self._carrier(seen), self.voice)
         self.machine = machine
 
-    def _left(self) -> tuple[list[str], Machine | None]:
+    def _left(self) -> tuple[Sequence[str], Machine | None]:
         """What the dialog leaves: its journal, and itself where it waits on."""
         machine = self.the_machine
         if machine.again is None:
@@ -739,7 +740,7 @@ class Attempt:
         if self.machine:
             self.machine.close()
         side = self.rec.side
-        lines = self.rec.journal[:side] if side is not None else []
+        lines = self.rec.journal.upto(side or 0)
         standing = self.rec.standing if side is not None else None
         says = [self.voice.sentence(sentence)]
         record.finish(self.rec, self.now, says, lines, standing, self._carrier(seen), self.voice)
@@ -770,15 +771,15 @@ class Attempt:
         question = self.the_machine.question()
         return self.voice.render([question]) if question else []
 
-    def summary(self) -> Turn:
-        """The turn that ends, as hooks and the log see it."""
+    def summary(self, says: Sequence[Any] | None = None) -> Turn:
+        """The turn that ends, as hooks and the log see it. `says`: what is said of it, if not what its code said."""
         machine = self.the_machine
         seen = self.rec.seen[self.rec.turn.removesuffix("t")]
         outcome = machine.outcome or "asked"
         if outcome == "asked" and self.rec.side is not None:
             outcome = "replaced"
-        reply = self.voice.public(self.voice.render(machine.said))
-        return dataclasses.replace(self._summary(seen, machine.name, outcome, machine.error), reply=reply)
+        reply = self.voice.public(self.voice.render(machine.said) if says is None else says)
+        return self._summary(seen, machine.name, outcome, machine.error, reply)
 
     def _name(self) -> str:
         """The dialog's name, of one that cannot run as well."""
@@ -786,9 +787,11 @@ class Attempt:
         begin = journal.decode(lines[0]) if lines else None
         return begin.dialog if isinstance(begin, journal.Began | journal.Afresh) else ""
 
-    def _summary(self, seen: Seen, dialog: str, outcome: str, error: BaseException | None) -> Turn:
+    def _summary(
+        self, seen: Seen, dialog: str, outcome: str, error: BaseException | None, reply: Say | None = None
+    ) -> Turn:
         seconds = (self.now - seen.at) / 1000
-        return Turn(self._message(seen), None, dialog, outcome, seconds, seen.deliveries, error)
+        return Turn(self._message(seen), reply, dialog, outcome, seconds, seen.deliveries, error)
 
     def _message(self, seen: Seen) -> Any:
         """The message; that of another delivery, as far as it is on record."""

@@ -238,6 +238,7 @@ class Bot(Router):
             slow=_slow(slow),
             deadlines=_deadlines(waits),
         )
+        self._cancel, self._back, self._fetch = (frozenset(map(normal, words)) for words in (cancel, back, fetch))
         self._key = "wechat-dialog:%(account)s:%(open_id)s"
         self._named_store = store is not None or "WECHAT_STORE" in os.environ
         self._hooks: dict[str, list[Callable[..., Any]]] = {"before": [], "after": [], "on_error": []}
@@ -379,9 +380,9 @@ class Bot(Router):
             router=self,
             voice=Medium(message.account, message.openid, texts, given.timezone, fetch, articles),
             expire=given.expire,
-            cancel=frozenset(map(normal, given.cancel)),
-            back=frozenset(map(normal, given.back)),
-            fetch=frozenset(map(normal, given.fetch)),
+            cancel=self._cancel,
+            back=self._back,
+            fetch=self._fetch,
             before=bool(self._hooks["before"]),
             after=bool(self._hooks["after"]),
             on_error=bool(self._hooks["on_error"]),

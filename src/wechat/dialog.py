@@ -136,6 +136,13 @@ class Ask(Command[T_co]):
     #: the prompt's name, for errors
     name: str = "ask"
 
+    @classmethod
+    def saying(cls, say: Any) -> Ask[str]:
+        """A plain one, as there are most: what it leaves out stands in its class, and takes neither room nor time."""
+        made: Ask[str] = object.__new__(Ask)
+        made.__dict__["say"] = say
+        return made
+
     def __repr__(self) -> str:
         return f"{self.name}(…)"
 
@@ -413,8 +420,9 @@ class Running(Protocol):
     """The dialog that runs at this moment, as `now`, `rng` and the log see it."""
 
     replaying: bool
-    rng: random.Random
 
+    @property
+    def rng(self) -> random.Random: ...
     def time(self) -> dt.datetime: ...
 
 

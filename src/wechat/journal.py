@@ -7,11 +7,14 @@ Rule 3: what a dialog *said* is no entry: it says it again when it is replayed.
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 import json
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias, get_args, overload
 
 import msgspec
+from msgspec import structs
+from typing_extensions import Self
 
 from .errors import UnknownFormat
 
@@ -19,8 +22,11 @@ from .errors import UnknownFormat
 Payload: TypeAlias = Any
 
 
-@dataclasses.dataclass(frozen=True)
-class Began:
+class Part(msgspec.Struct, frozen=True, array_like=True, tag_field="letter"):
+    """Written as its values in their order, its kind first."""
+
+
+class Began(Part, frozen=True, tag="b"):
     """A message opened a dialog."""
 
     at: int  # ms since 1970, as everywhere in the journal
@@ -31,11 +37,10 @@ class Began:
     flags: int
     message: str
     created: int  # WeChat's CreateTime, seconds
-    payload: Payload
+    payload: Payload = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Afresh:
+class Afresh(Part, frozen=True, tag="a"):
     """A dialog said `again`: it waits for the message that opens it anew."""
 
     at: int
@@ -47,27 +52,24 @@ class Afresh:
     state: dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Answered:
+class Answered(Part, frozen=True, tag="m"):
     """A message answered the ask."""
 
     at: int
     message: str
     created: int
-    payload: Payload
+    payload: Payload = None
     #: the ask's `key`; where it has none, its place in `PROMPTS`
     key: str | int | None = None
     #: of options, what was chosen: its place, and a digest of its label
     chose: int | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Misread(Answered):
+class Misread(Answered, frozen=True, tag="n"):
     """A message was meant for the ask, which did not understand it."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Lapsed:
+class Lapsed(Part, frozen=True, tag="t"):
     """The message came too late for the ask."""
 
     at: int
@@ -75,35 +77,30 @@ class Lapsed:
     payload: Payload = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Stopped(Lapsed):
+class Stopped(Lapsed, frozen=True, tag="c"):
     """The message was a cancel word."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Returned(Lapsed):
+class Returned(Lapsed, frozen=True, tag="w"):
     """The message was a back word."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Intent:
+class Intent(Part, frozen=True, tag="i"):
     """A step that may run once only is about to begin."""
 
     at: int
     name: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Result:
+class Result(Part, frozen=True, tag="r"):
     """A step's result."""
 
     at: int
     name: str
-    value: Any
+    value: Any = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Failure:
+class Failure(Part, frozen=True, tag="e"):
     """A step's failure."""
 
     at: int
@@ -113,8 +110,7 @@ class Failure:
     made: str | None = None  # of a text that was to be said, before it broke off
 
 
-@dataclasses.dataclass(frozen=True)
-class Recalled:
+class Recalled(Part, frozen=True, tag="v"):
     """What was found of the user's own data."""
 
     at: int
@@ -127,29 +123,17 @@ Entry: TypeAlias = (
     Began | Afresh | Answered | Misread | Lapsed | Stopped | Returned | Intent | Result | Failure | Recalled
 )
 
-KINDS: dict[str, type[Any]] = {
-    "b": Began,
-    "a": Afresh,
-    "m": Answered,
-    "n": Misread,
-    "t": Lapsed,
-    "c": Stopped,
-    "w": Returned,
-    "i": Intent,
-    "r": Result,
-    "e": Failure,
-    "v": Recalled,
-}
+#: each by its letter
+KINDS: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in get_args(Entry)}
 #: kinds of ask, each at its place for ever: an answer to one is none to another. A plain ask is one of text
 PROMPTS = ("text", "number", "amount", "choice", "choices", "confirm", "date", "time", "phone", "form", "parsed")
 #: of a step that may run once only, and was cut off or took too long
 INTERRUPTED = ("StepInterrupted", "it was cut off, and nobody knows whether it was done")
-LETTERS = {kind: letter for letter, kind in KINDS.items()}
-FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in LETTERS}
 #: the newest format this version writes and reads
 FORMAT = 1
 
 _ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder()
+_ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 
 
 def interruption(at: int, name: str) -> Failure:
@@ -159,22 +143,20 @@ def interruption(at: int, name: str) -> Failure:
 
 def encode(entry: Entry) -> str:
     """The entry as one line of JSON. Raises TypeError or ValueError for a value that JSON cannot hold."""
-    kind = type(entry)
-    values = [getattr(entry, name) for name in FIELDS[kind]]
+    values = [*structs.astuple(entry)]
     while values[-1] is None:
         values.pop()
-    return compact([LETTERS[kind], *values])
+    return compact([entry.__struct_config__.tag, *values])
 
 
 def decode(text: str) -> Entry:
     """The entry that `encode` wrote. Raises `UnknownFormat` for a kind that a newer version wrote."""
-    letter, *values = read(text)
-    if letter not in KINDS:
-        raise UnknownFormat(f"a journal entry of the unknown kind {letter!r}", found=FORMAT + 1, known=FORMAT)
-    kind = KINDS[letter]
-    missing = len(FIELDS[kind]) - len(values)
-    entry: Entry = kind(*values, *[None] * missing)
-    return entry
+    try:
+        return _ENTRY.decode(text)
+    except msgspec.ValidationError as error:
+        letter = read(text)[0]
+        what = f"that cannot be read ({error})" if letter in KINDS else f"of the unknown kind {letter!r}"
+        raise UnknownFormat(f"a journal entry {what}", found=FORMAT + 1, known=FORMAT) from None
 
 
 def compact(value: Any) -> str:
@@ -185,6 +167,73 @@ def compact(value: Any) -> str:
 def read(text: str) -> Any:
     """What `compact` wrote."""
     return _DECODER.decode(text)
+
+
+# ---- lines ----------------------------------------------------------------------------------------------------------
+
+
+class Lines(Sequence[str]):
+    """The lines of a journal. A copy shares them, so it costs as little of a long journal as of a short one.
+
+    What is shared only grows: whoever would go another way than the longest of those who share it begins a list of its own.
+    """
+
+    __slots__ = ("_count", "_shared")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, lines: Iterable[str] = ()) -> None:
+        self._shared = [*lines]
+        self._count = len(self._shared)
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> Lines:
+        return lines.upto(len(lines)) if isinstance(lines, Lines) else cls(lines)
+
+    def upto(self, count: int) -> Lines:
+        """The first so many."""
+        made = Lines.__new__(Lines)
+        made._shared, made._count = self._shared, min(count, self._count)
+        return made
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[str]:
+        return itertools.islice(self._shared, self._count)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        places = range(self._count)[index]
+        return self._shared[places] if isinstance(places, int) else [self._shared[place] for place in places]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and self.begins_as(other) == len(self)
+
+    def __repr__(self) -> str:
+        return repr([*self])
+
+    def __iadd__(self, lines: Iterable[str]) -> Self:
+        if len(self._shared) != self._count:
+            self._shared = self._shared[: self._count]
+        self._shared += lines
+        self._count = len(self._shared)
+        return self
+
+    def cut(self, count: int) -> None:
+        """Leave the first so many."""
+        self._count = min(count, self._count)
+
+    def begins_as(self, other: Sequence[str]) -> int:
+        """How many lines both begin with."""
+        shorter = min(len(self), len(other))
+        if isinstance(other, Lines) and other._shared is self._shared:
+            return shorter
+        return next((i for i, (one, two) in enumerate(zip(self, other, strict=False)) if one != two), shorter)
 
 
 # ---- values ---------------------------------------------------------------------------------------------------------

@@ -77,6 +77,8 @@ class Medium:
     # ---- what is said ----
 
     def say(self, what: Any) -> Any:
+        if isinstance(what, str):
+            return reply.words(what)
         said = reply.reply(what)
         return None if said is None else reply.encode(said)
 
@@ -123,8 +125,10 @@ class Medium:
 
     def pack(self, says: Sequence[Any]) -> tuple[list[Any], int]:
         """Texts are joined by a newline and go first; what does not fit one reply becomes the next."""
-        texts = "\n".join(say for say in says if isinstance(say, str))
-        parts: list[Any] = reply.split(texts, self._room) if texts else []
+        texts = "\n".join([say for say in says if isinstance(say, str)])
+        parts: list[Any] = []
+        if texts:  # most are so short that nobody need know how much room there is
+            parts = reply.split(texts, reply.LIMIT // 2 if reply.size(texts) <= reply.LIMIT // 2 else self._room)
         last = len(parts) - 1
         parts += [part for say in says if not isinstance(say, str) for part in reply.portions(say, self.articles)]
         return parts, last if last >= 0 and isinstance(says[-1], str) else len(parts) - 1

@@ -322,10 +322,10 @@ def build(raw: Mapping[str, Any], timezone: dt.tzinfo, id: str | None = None) ->
         _required(raw, name)
     if raw["MsgType"] == "event":
         _required(raw, "Event")
-    return _typed(raw, timezone, _id(raw) if id is None else id)
+    return _typed(raw, _time(raw, timezone), _id(raw) if id is None else id)
 
 
-def _typed(raw: Mapping[str, Any], timezone: dt.tzinfo, id: str) -> Message:
+def _typed(raw: Mapping[str, Any], time: dt.datetime, id: str) -> Message:
     common = {"id": id, "openid": raw["FromUserName"], "account": raw["ToUserName"], "raw": raw}
     if raw["MsgType"] == "event":
         event = raw["Event"].lower()
@@ -333,7 +333,7 @@ def _typed(raw: Mapping[str, Any], timezone: dt.tzinfo, id: str) -> Message:
         common |= {"event": event, "key": _text("EventKey")(raw)}
     else:
         cls, readers = MESSAGES.get(raw["MsgType"], (Message, _NONE))
-    return cls(time=_time(raw, timezone), **common, **{name: read(raw) for name, read in readers.items()})
+    return cls(time=time, **common, **{name: read(raw) for name, read in readers.items()})
 
 
 def _required(raw: Mapping[str, Any], name: str) -> str:
@@ -345,9 +345,13 @@ def _required(raw: Mapping[str, Any], name: str) -> str:
     return value
 
 
+#: up to the year 5138; more overflows
+_SECONDS = re.compile(r"\d{1,11}", re.ASCII)
+
+
 def _time(raw: Mapping[str, Any], timezone: dt.tzinfo) -> dt.datetime:
     text = str(raw.get("CreateTime", ""))
-    if not re.fullmatch(r"\d{1,11}", text, re.ASCII):  # the year 5138; more overflows
+    if not _SECONDS.fullmatch(text):
         raise BadMessage("CreateTime is not a number of seconds", text)
     return dt.datetime.fromtimestamp(int(text), timezone)
 
@@ -610,7 +614,8 @@ def encode(message: Message) -> str | dict[str, Any]:
     raw = message.raw
     known = _known(raw["MsgType"], message.account, message.openid, message.id, message.created)
     rest = {name: value for name, value in raw.items() if name not in known or value != known[name]}
-    rest |= {name: None for name in known if name not in raw}
+    if not known.keys() <= raw.keys():
+        rest |= {name: None for name in known if name not in raw}
     if rest.keys() == {"MsgType", "Content"} and rest["MsgType"] == "text" and isinstance(rest["Content"], str):
         return rest["Content"]
     return rest
@@ -621,9 +626,12 @@ def decode(
 ) -> Message:
     """The message that `encode` was given, with the very same raw fields."""
     rest: Mapping[str, Any] = {"MsgType": "text", "Content": kept} if isinstance(kept, str) else kept
-    known = _known(rest["MsgType"], account, openid, id, created)
-    absent = {name for name in known if name in rest and rest[name] is None}
-    return _typed({n: value for n, value in {**known, **rest}.items() if n not in absent}, timezone, id)
+    raw = _known(rest["MsgType"], account, openid, id, created)
+    absent = [name for name in raw if name in rest and rest[name] is None]
+    raw |= rest
+    for name in absent:
+        del raw[name]
+    return _typed(raw, dt.datetime.fromtimestamp(created, timezone), id)
 
 
 def _known(kind: str, account: str, openid: str, id: str, created: int) -> dict[str, str]:

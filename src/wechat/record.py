@@ -16,16 +16,17 @@ Rule 5: nothing leaves the unread replies but in the write that binds it; bound 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import operator
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 from msgspec.structs import astuple, force_setattr, replace
 
 from .errors import UnknownFormat
-from .journal import Afresh, Began, Intent, compact, decode
+from .journal import Afresh, Began, Intent, Lines, compact, decode
 from .journal import read as unpack
 
 #: the newest format of a record that this version writes and reads
@@ -155,7 +156,7 @@ class Record:
     cancelled: bool = False  # the turn under way is to be dropped, and whoever runs it does not know yet
     watermark: int = -1  # the youngest CreateTime of a message that was forgotten, seconds
     count: int = 0  # of unread replies, ever
-    journal: list[str] = dataclasses.field(default_factory=list)
+    journal: Lines = dataclasses.field(default_factory=Lines)
     seen: dict[str, Seen] = dataclasses.field(default_factory=dict)
     unread: dict[int, Unread] = dataclasses.field(default_factory=dict)
     partial: Partial | None = None
@@ -167,14 +168,18 @@ class Record:
     def copy(self) -> Record:
         made = Record.__new__(Record)
         made.__dict__.update(self.__dict__)
-        made.journal, made.seen, made.unread = [*self.journal], {**self.seen}, {**self.unread}
+        made.journal, made.seen, made.unread = Lines.of(self.journal), {**self.seen}, {**self.unread}
         made.data, made.told = {**self.data}, {**self.told}
         return made
 
     def next(self) -> Seen | None:
         """The message whose turn comes next; None while an older one is being checked."""
-        first = next((s for s in self.seen.values() if s.state in ("checking", "queued")), None)
-        return first if first and first.state == "queued" else None
+        for seen in self.seen.values():
+            if seen.state == "queued":
+                return seen
+            if seen.state == "checking":
+                return None
+        return None
 
     def queue(self) -> list[Seen]:
         return [s for s in self.seen.values() if s.state == "queued"]
@@ -194,7 +199,7 @@ class Record:
     def leased(self, now: int) -> bool:
         return bool(self.owner) and self.until > now
 
-    def dialog(self) -> list[str]:
+    def dialog(self) -> Sequence[str]:
         """The journal of the dialog that runs: the side dialog's, where there is one."""
         return self.journal if self.side is None else self.journal[self.side :]
 
@@ -216,8 +221,7 @@ class Record:
 # ---- what a delivery does -------------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """A message as it arrives: what becomes of it, as far as the record alone can say."""
 
     id: str
@@ -229,8 +233,7 @@ class Arrival:
     stops: bool = False  # a cancel word, while a turn runs
 
 
-@dataclasses.dataclass(frozen=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What came of a delivery's look: "answered", "stale", "full", "beside" (and which message), "claimed" or "wait"."""
 
     what: str
@@ -351,7 +354,7 @@ def bind_part(rec: Record, now: int, seen: Seen, note: Sequence[Say], carrier: C
 
 def turn_away(rec: Record, now: int, arrival: Arrival, say: Say, shape: Shape) -> None:
     """The queue is full: the message is not taken, and its user is told."""
-    remember(rec, now, dataclasses.replace(arrival, state="done", body=None), shape)
+    remember(rec, now, replace(arrival, state="done", body=None), shape)
     if not arrival.silent:
         bind(rec, arrival.id, say)
 
@@ -471,7 +474,7 @@ def stream(rec: Record, text: str) -> None:
 
 def cut(rec: Record, length: int) -> None:
     """The dialog does not want the message of this turn: it waits on, as it was."""
-    del rec.journal[length:]
+    rec.journal.cut(length)
     rec.partial = None  # what was shown is no part of what is said now
     name_turn(rec, rec.turn + "r")  # the journal is shorter now, so its length proves nothing
 
@@ -528,7 +531,7 @@ def finish(
     unsaid = _unsaid(rec, says, shape)
     repeats = repeats if unsaid is says else 0  # what is left of a text that was shown in parts is one with it
     says = [*first, *unsaid]
-    rec.journal = [*journal]
+    rec.journal = Lines.of(journal)
     if standing is None:
         forget(rec)
     elif standing is not rec.standing:
@@ -564,7 +567,7 @@ def finish_lapse(
     message = rec.turn[:-1]
     says = [*first, *_unsaid(rec, says, shape)]
     forget(rec)
-    rec.journal, rec.standing = [*journal], standing
+    rec.journal, rec.standing = Lines(journal), standing
     end_turn(rec)
     parts, last = shape.pack(says)
     for i, say in enumerate(parts):
@@ -583,7 +586,7 @@ def drop(rec: Record) -> None:
 def hand_over(rec: Record) -> None:
     """In mid-turn, by a worker that goes down: whoever looks next goes on. It did not fail, so its claim does not count."""
     if isinstance(decode(rec.journal[-1]), Intent):  # its step did not begin
-        rec.journal.pop()
+        rec.journal.cut(len(rec.journal) - 1)
     give_back(rec)
 
 
@@ -646,7 +649,7 @@ def leave(rec: Record) -> None:
 
 def forget(rec: Record) -> None:
     """The conversation is over. Messages seen, unread replies and data belong to the user."""
-    rec.journal, rec.shown, rec.since, rec.standing, rec.side = [], None, 0, None, None
+    rec.journal, rec.shown, rec.since, rec.standing, rec.side = Lines(), None, 0, None, None
     no_question(rec)
 
 
@@ -720,7 +723,11 @@ def remember(rec: Record, now: int, arrival: Arrival, shape: Shape) -> Seen:
     body = None if arrival.state == "done" else arrival.body
     seen = rec.seen[arrival.id] = Seen(arrival.created, at, arrival.state, body=body, reply=reply, id=arrival.id)
     needed = {seen.id, rec.turn.removesuffix("t")}  # a time-out's message may be done before its turn
-    for old in [old for old in rec.seen.values() if old.state in ("done", "fetching") and old.id not in needed]:
+    for old in [*rec.seen.values()]:  # in the order of their coming
+        if old.at >= now - SAME and len(rec.seen) <= CAP:
+            break
+        if old.state not in ("done", "fetching") or old.id in needed:
+            continue
         aged = old.at < now - KEEP
         if old.reply and old.at < now - SAME:  # from now on it is only known that there was one
             change(rec, old, reply="")
@@ -877,9 +884,16 @@ def read(kept: Mapping[str, str]) -> Record:
     rec.seen = {part.id: part for part in seen}
     unread.sort(key=operator.attrgetter("number"))
     rec.unread = {item.number: item for item in unread}
-    while (line := kept.get(str(len(rec.journal)))) is not None:
-        rec.journal.append(line)
+    rec.journal = Lines(_lines(kept))
     return rec
+
+
+def _lines(kept: Mapping[str, str]) -> Iterator[str]:
+    for number in itertools.count():
+        line = kept.get(str(number))
+        if line is None:
+            return
+        yield line
 
 
 def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
@@ -887,42 +901,36 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
     put: dict[str, str] = {}
     if _head_values(before) != _head_values(after):
         put["h"] = _head(after)
-    shorter = min(len(before.journal), len(after.journal))
-    same = next((i for i in range(shorter) if before.journal[i] != after.journal[i]), shorter)
-    put.update((str(i), after.journal[i]) for i in range(same, len(after.journal)))
+    same = after.journal.begins_as(before.journal)
+    for i in range(same, len(after.journal)):
+        put[str(i)] = after.journal[i]
     drop = [str(i) for i in range(len(after.journal), len(before.journal))]
-    for letter, was, now, write in (
-        ("s", before.seen, after.seen, _seen),
-        ("u", before.unread, after.unread, _part),
-        ("d", before.data, after.data, _part),
-        ("t", before.told, after.told, compact),
-        ("p", {"": before.partial} if before.partial else {}, {"": after.partial} if after.partial else {}, _part),
-    ):
-        old: Mapping[Any, Any] = was
-        new: Mapping[Any, Any] = now
+    for letter, parts, write in _PARTS:
+        old, new = parts(before), parts(after)
         if old == new:
             continue
-        put.update((f"{letter}{key}", write(value)) for key, value in new.items() if _differ(old.get(key), value))
-        drop += [f"{letter}{key}" for key in old if key not in new]
+        for key, value in new.items():
+            was = old.get(key)
+            if was is not value and was != value:  # parts are frozen, and a copy shares them
+                put[f"{letter}{key}"] = write(value)
+        if not old.keys() <= new.keys():
+            drop += [f"{letter}{key}" for key in old if key not in new]
     if put and not (before.seen or before.journal):  # it may be the first that is written of it
         put["h"] = _head(after)
     return put, drop
 
 
-def _differ(old: Any, new: Any) -> bool:
-    return old is not new and old != new  # parts are frozen, and a copy shares them
-
-
 def expires(rec: Record, now: int) -> int | None:
     """Until when the record must be kept: the latest of its parts'. None: for ever."""
-    ends: list[float] = [max((s.at for s in rec.seen.values()), default=now) + LIVES]
+    last = next(reversed(rec.seen.values()), None)
+    ends: list[float] = [(last.at if last else now) + LIVES]
     ends += [item.until for item in rec.unread.values()]
     ends += [math.inf if datum.expires is None else datum.expires for datum in rec.data.values()]
     ends += rec.told.values()
     if rec.standing:
         ends.append((now if rec.shown is None else rec.shown) + rec.standing.timeout + GRACE)
-    last = max(ends)
-    return None if last == math.inf else int(last)
+    end = max(ends)
+    return None if end == math.inf else int(end)
 
 
 _head_values = operator.attrgetter(*_HEAD, "standing")
@@ -976,3 +984,13 @@ def _read_unread(number: int, text: str) -> Unread:
     item = _decode_unread(text)
     force_setattr(item, "number", number)
     return item
+
+
+#: what has fields of its own: their letter, the parts by their names, how one is written
+_PARTS: tuple[tuple[str, Callable[[Record], Mapping[Any, Any]], Callable[[Any], str]], ...] = (
+    ("s", operator.attrgetter("seen"), _seen),
+    ("u", operator.attrgetter("unread"), _part),
+    ("d", operator.attrgetter("data"), _part),
+    ("t", operator.attrgetter("told"), compact),
+    ("p", lambda rec: {"": rec.partial} if rec.partial else {}, _part),
+)

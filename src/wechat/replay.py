@@ -22,6 +22,8 @@ import zlib
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol, TypeAlias
 
+import msgspec
+
 from . import journal
 from .dialog import (
     Again,
@@ -139,8 +141,7 @@ class Script:
         return {}
 
 
-@dataclasses.dataclass(frozen=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """One thing that a turn says: encoded, or one of our own sentences; and the options that stand below it."""
 
     say: Any
@@ -175,8 +176,11 @@ def meaning(ask: Ask[Any], message: Any) -> Any:
 
 def sign(ask: Ask[Any]) -> str | int | None:
     """What an answer says of the ask that it is for: its key, or else its kind; None for one that every answer fits."""
-    if ask.key is not None:
-        return ask.key
+    return _kind(ask) if ask.key is None else ask.key
+
+
+def _kind(ask: Ask[Any]) -> int | None:
+    """Its place in `PROMPTS`."""
     name = "text" if ask.name == "ask" else ask.name.removeprefix("ask.")
     return journal.PROMPTS.index(name) if ask.accept is None and name in journal.PROMPTS else None
 
@@ -212,7 +216,7 @@ def _digest(labels: Sequence[Any]) -> int:
 
 def fits(ask: Ask[Any], key: str | int | None) -> bool:
     """Whether what was put on record of an ask (its `sign`) is true of this one."""
-    return key is None or key == (ask.key if isinstance(key, str) else sign(dataclasses.replace(ask, key=None)))
+    return key is None or key == (ask.key if isinstance(key, str) else _kind(ask))
 
 
 def to(key: str | int | None) -> str:
@@ -238,6 +242,7 @@ class Machine:
         self._parts: list[Part] = []
         self._begin: journal.Began | journal.Afresh
         self._retold = 0  # answers not understood by the ask it stands at
+        self._rng: random.Random | None
         self.want: Ask[Any] | Step[Any] | Recall | None = None
         self.streams = False  # whether the step it stands at is said, too
         self.intent = False  # whether it is on record that the step it stands at is about to begin
@@ -253,7 +258,7 @@ class Machine:
         self._begin, self.name, self.at = begin, begin.dialog, begin.at
         #: the message that began the dialog, the one whose turn it is, and how many steps that turn has begun
         self.opener, self.turn, self.ordinal = begin.message, begin.message, 0
-        self.rng = random.Random(f"{medium.party}/{begin.message}")
+        self._seed, self._rng = f"{medium.party}/{begin.message}", None
         script = scripts.get(begin.dialog)
         if script is None:
             raise Diverged(f"the dialog {begin.dialog!r}", "no dialog of that name", "registration")
@@ -287,6 +292,13 @@ class Machine:
         """The kind of route that began the dialog."""
         return self._begin.kind
 
+    @property
+    def rng(self) -> random.Random:
+        """Its random numbers. They are a large thing, and few dialogs want one."""
+        if self._rng is None:
+            self._rng = random.Random(self._seed)
+        return self._rng
+
     def time(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self.at / 1000, self._medium.timezone)
 
@@ -316,7 +328,7 @@ class Machine:
         ask = self.want
         if not isinstance(ask, Ask) or ask.read is None:
             return True
-        numbers, token = self.rng.getstate(), running.set(self)
+        numbers, token = None if self._rng is None else self._rng.getstate(), running.set(self)
         try:
             meaning(ask, message)
         except ValueError:
@@ -327,7 +339,10 @@ class Machine:
             return True
         finally:
             running.reset(token)
-            self.rng.setstate(numbers)  # the answer is read once more
+            if numbers is None:  # the answer is read once more
+                self._rng = None
+            elif self._rng is not None:
+                self._rng.setstate(numbers)
         return True
 
     def where(self) -> str:
@@ -499,7 +514,7 @@ class Machine:
 
     def _reopen(self, message: Any) -> None:
         assert isinstance(self._begin, journal.Afresh)
-        self.rng = random.Random(f"{self._medium.party}/{message.id}")
+        self._seed, self._rng = f"{self._medium.party}/{message.id}", None
         self._open(message, self._begin.state)
 
     def _go(self, value: Any, error: BaseException | None = None) -> None:
@@ -541,26 +556,28 @@ class Machine:
     def _obey(self, command: Any) -> tuple[Any, BaseException | None]:
         """What the dialog gets for a command that nothing outside must answer; else sets ``want``."""
         try:
-            for kind, obey in OBEY:
-                if isinstance(command, kind):
-                    return obey(self, command), None
-            if inspect.iscoroutine(self._parts[-1]):
-                raise NotACommand(self._foreign(command))
-            self._refuse_letters(command)
-            self._ask(Ask(command))
+            obey = OBEY.get(type(command)) or next(obey for kind, obey in OBEY.items() if isinstance(command, kind))
+            return obey(self, command), None
         except DialogError as error:
             return None, error
         except Exception as error:  # what a value makes of itself may be anything
             return None, NotACommand(str(error) or repr(error))
-        return None, None
+
+    def _plain(self, what: Any) -> None:
+        """What is no command is said, and asks."""
+        if inspect.iscoroutine(self._parts[-1]):
+            raise NotACommand(self._foreign(what))
+        self._refuse_letters(what)
+        self._ask(Ask.saying(what))
 
     def _ask(self, ask: Ask[Any]) -> None:
         if ask.otherwise is not ...:
             self._sayable(ask.otherwise)
-        if not isinstance(ask.retry, Sentence):
+        if ask.retry is not None and not isinstance(ask.retry, Sentence):
             self._sayable(ask.retry)
-        for text in (ask.key or "", *(label for label in ask.options if isinstance(label, str))):
-            text.encode()  # half a surrogate pair is no text, and no store keeps it
+        if ask.key or ask.options:
+            for text in (ask.key or "", *(label for label in ask.options if isinstance(label, str))):
+                text.encode()  # half a surrogate pair is no text, and no store keeps it
         said = None if ask.say is None else self._sayable(ask.say)
         question = [Said(said, ask.options, ask.taps)] if said is not None or ask.options else []
         self._stand(ask, question + ([Said(Sentence("skip"))] if ask.optional else []))
@@ -693,18 +710,20 @@ def _frames(part: Any) -> Iterable[Any]:
 
 _COMMAND_CODE = (Command.__iter__.__code__, Command.__await__.__code__)
 
-#: what the dialog gets for each command
-OBEY: tuple[tuple[Any, Callable[[Machine, Any], Any]], ...] = (
-    (Ask, Machine._ask),
-    (Step, Machine._step),
-    (Streaming, Machine._streaming),
-    (Saying, Machine._saying),
-    (Recall, Machine._recall),
-    (Remember, Machine._remember),
-    (Call, Machine._call),
-    (Generator, Machine._part),
-    (Coroutine, Machine._part),
-)
+#: what the dialog gets for each command; the first kind that fits
+OBEY: dict[type[Any], Callable[[Machine, Any], Any]] = {
+    str: Machine._plain,
+    Ask: Machine._ask,
+    Step: Machine._step,
+    Streaming: Machine._streaming,
+    Saying: Machine._saying,
+    Recall: Machine._recall,
+    Remember: Machine._remember,
+    Call: Machine._call,
+    Generator: Machine._part,
+    Coroutine: Machine._part,
+    object: Machine._plain,
+}
 
 #: what each entry does
 FEED: dict[type[Any], Callable[[Machine, Any], None]] = {

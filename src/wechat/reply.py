@@ -150,12 +150,19 @@ def reply(say: Say) -> Reply | None:
     if isinstance(say, Reply) and type(say) in FORMATS:
         return say
     if isinstance(say, str):
-        return Text(say) if _shown(_whole(say)) else None
+        text = words(say)
+        return None if text is None else Text(text)
     if isinstance(say, Sequence) and say and all(isinstance(item, Article) for item in say):
         return News(*say)
     raise TypeError(
         f"{type(say).__name__} cannot be said: say text, a reply (Text, Image, News …), a list of Article, or None"
     )
+
+
+def words(say: str) -> str | None:
+    """A text as the record keeps it; None for one that shows nothing."""
+    text = _whole(say)
+    return text if _shown(text) else None
 
 
 # ---- what a record keeps --------------------------------------------------------------------------------------------

@@ -21,12 +21,13 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
+from msgspec import structs
 
 from . import record, turn
 from .attempt import Conduct, Delivery, Turn, Worker
@@ -188,6 +189,8 @@ class Runtime:
         self._hot: OrderedDict[str, turn.Keep] = OrderedDict()
         self._open: dict[tuple[str, str], list[Held]] = {}
         self._drives: dict[str, set[Drive]] = {}
+        self._new: list[Held] = []
+        self._attends: asyncio.AbstractEventLoop | None = None  # that of the new ones
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pid = os.getpid()
         self.worker = Worker()
@@ -235,22 +238,20 @@ class Runtime:
         `budget` lasts. Raises `StoreUnreachable` where it could not be put on record in time.
         """
         self.after_fork()
-        delivery, deadlines = self._arrived(conduct, message, chance), conduct.deadlines
+        delivery = self._arrived(conduct, message, chance)
         work = turn.deliver(conduct, delivery, secrets.token_urlsafe(6), self.now(), self._hot.pop(key, None))
-        drive = Drive(self, key, self.patience.turn)
-        task = self._spawn(drive.run(work))
-        timers = self._account_for(delivery, drive, budget) if budget else []
-        with self._holding(key, delivery) as said:
-            try:  # whoever hangs up ends this wait, and not the turn
-                told = deadlines.last_chance / 1000 if self.patience.told is None else self.patience.told
-                if not await self._reached(drive, task, said, told):
-                    await self._first(task, said, deadlines.give_up / 1000 + self.patience.more - told)
-            finally:
-                for timer in timers:
-                    timer.cancel()
-                if not task.done():
-                    task.add_done_callback(_complain)
-            return said.result() if said.done() else task.result() if task.done() else None, delivery
+        held = Held(self, delivery, Drive(self, key, self.patience.turn), budget)
+        waiting = self._open.setdefault((key, message.id), [])
+        waiting.append(held)
+        held.task = self._spawn(held.look(work))
+        self._attend(held)
+        try:  # whoever hangs up ends this wait, and not the turn
+            return await held.said, delivery
+        finally:
+            held.leave()
+            waiting.remove(held)
+            if not waiting:
+                self._open.pop((key, message.id), None)
 
     def _arrived(self, conduct: Conduct, message: Any, chance: int | None) -> Delivery:
         mark, came = secrets.token_urlsafe(3)[: record.MARK], self.monotonic()
@@ -264,52 +265,20 @@ class Runtime:
             deadlines=conduct.deadlines,
         )
 
-    @contextlib.contextmanager
-    def _holding(self, key: str, delivery: Delivery) -> Iterator[asyncio.Future[Any]]:
-        """While somebody listens. Gives the reply that somebody else here binds to its message meanwhile."""
-        held = Held(delivery, asyncio.get_running_loop().create_future())
-        waiting = self._open.setdefault((key, delivery.message.id), [])
-        waiting.append(held)
-        try:
-            yield held.said
-        finally:
-            delivery.open = False
-            waiting.remove(held)
-            if not waiting:
-                self._open.pop((key, delivery.message.id), None)
-
-    async def _reached(self, drive: Drive, task: asyncio.Task[Any], said: asyncio.Future[Any], told: float) -> bool:
-        """Whether it was answered by then. Raises `StoreUnreachable` where not even anything of it is on record."""
-        done = await self._first(task, said, told)
-        if not done and not drive.reached:  # a write may be under way
-            done = await self._first(task, said, self.patience.answer)
-        if not done and not drive.reached:
-            task.cancel()  # its sender is told that it was not taken
-            raise StoreUnreachable(f"{self.store!r} could not be used within {told} s") from drive.trouble
-        return done
-
-    async def _first(self, task: asyncio.Task[Any], said: asyncio.Future[Any], seconds: float) -> bool:
-        """Whether one of the two came to its end by then."""
-        done, _ = await asyncio.wait({task, said}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        return bool(done)
-
-    def _account_for(self, delivery: Delivery, drive: Drive, budget: Budget) -> list[asyncio.TimerHandle]:
-        """A delivery may be left waiting while the budget lasts; one that was, counts."""
-
-        def count() -> None:
-            if delivery.open:
-                self.spawn(budget.add())
-
-        async def judge() -> None:
-            if await budget.spent():
-                delivery.chance = delivery.deadlines.last_chance
-                drive.look_again()
-
+    def _attend(self, held: Held) -> None:
+        """Most deliveries are answered before it pays to set their timers: who is here in a moment, has them set then."""
         loop = asyncio.get_running_loop()
-        return [
-            loop.call_later(self.patience.budget, lambda: self.spawn(judge())),
-            loop.call_later(delivery.deadlines.answer_by / 1000, count),
-        ]
+        if self._attends is not loop:  # another one may have ended with a round to come
+            self._new, self._attends = [], loop
+        if not self._new:
+            loop.call_later(_MOMENT, self._round)
+        self._new.append(held)
+
+    def _round(self) -> None:
+        new, self._new = self._new, []
+        for held in new:
+            if not held.said.done():
+                held.stay()
 
     async def sent(self, key: str, delivery: Delivery) -> None:
         """The response to a delivery was written."""
@@ -326,17 +295,15 @@ class Runtime:
         self._hot.pop(key, None)
         await self.store.erase(key)
 
-    @contextlib.contextmanager
-    def driving(self, key: str, drive: Drive) -> Iterator[None]:
-        """While it is under way, it hears of what others here find out of its record."""
-        drives = self._drives.setdefault(key, set())
-        drives.add(drive)
-        try:
-            yield
-        finally:
-            drives.discard(drive)
-            if not drives:
-                self._drives.pop(key, None)
+    def begun(self, drive: Drive) -> None:
+        """As long as it is under way, it hears of what others here find out of its record."""
+        self._drives.setdefault(drive.key, set()).add(drive)
+
+    def over(self, drive: Drive) -> None:
+        drives = self._drives.get(drive.key, set())
+        drives.discard(drive)
+        if not drives:
+            self._drives.pop(drive.key, None)
 
     def ring(self, key: str, by: Drive) -> None:
         """Wake those who wait here for this record."""
@@ -348,7 +315,7 @@ class Runtime:
     def answer(self, key: str, message: str, say: Any, doubt: bool) -> None:
         """A reply is bound: whoever waits for it here has it."""
         for held in self._open.get((key, message), ()):
-            if held.delivery.open:
+            if held.delivery.open and not held.said.done():
                 held.delivery.open, held.delivery.doubt = False, doubt
                 held.said.set_result(say)
 
@@ -411,17 +378,86 @@ class Runtime:
             self._hot.clear()
             self._open.clear()
             self._drives.clear()
+            self._attends = None
             self._tasks.clear()
             self.jobs.clear()
             self.worker = Worker()
 
 
-@dataclass(frozen=True)
 class Held:
-    """A delivery that waits here, and the reply that somebody else bound to its message meanwhile."""
+    """A delivery that waits here. Whatever ends its wait sets ``said``: its own look, whoever binds its reply, or its time."""
 
-    delivery: Delivery
-    said: asyncio.Future[Any]
+    task: asyncio.Task[None]
+
+    def __init__(self, runtime: Runtime, delivery: Delivery, drive: Drive, budget: Budget | None) -> None:
+        self._runtime, self.delivery, self._drive, self._budget = runtime, delivery, drive, budget
+        self._loop, self._timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+        self.said: asyncio.Future[Any] = self._loop.create_future()
+
+    async def look(self, work: turn.Effects) -> None:
+        try:
+            reply = await self._drive.run(work)
+        except asyncio.CancelledError:
+            self.said.cancel()
+            raise
+        except Exception as error:
+            if self.said.done():  # nobody hears it
+                _log.error("a turn broke off", exc_info=error)
+            else:
+                self.said.set_exception(error)
+        else:
+            if not self.said.done():
+                self.said.set_result(reply)
+
+    def stay(self) -> None:
+        """It is no quick one: from now on its time runs."""
+        deadlines, patience = self.delivery.deadlines, self._runtime.patience
+        told = deadlines.last_chance / 1000 if patience.told is None else patience.told
+        self._at(told, self._ask_whether_reached, told, patience.answer)
+        self._at(max(told, deadlines.give_up / 1000 + patience.more), self._give_up)
+        if self._budget:
+            self._at(patience.budget, self._judge, self._budget)
+            self._at(deadlines.answer_by / 1000, self._count, self._budget)
+
+    def leave(self) -> None:
+        """Nobody waits any more."""
+        self.delivery.open = False
+        for timer in self._timers:
+            timer.cancel()
+
+    def _at(self, seconds: float, do: Callable[..., None], *given: Any) -> None:
+        """Seconds after its arrival."""
+        self._timers.append(self._loop.call_later(max(0, seconds - self.delivery.age() / 1000), do, *given))
+
+    def _ask_whether_reached(self, told: float, more: float) -> None:
+        """Its sender is told where not even anything of it is on record; but a write may be under way."""
+        if self._drive.reached or self.said.done():
+            return
+        if more:
+            self._at(told + more, self._ask_whether_reached, told, 0)
+            return
+        error = StoreUnreachable(f"{self._runtime.store!r} could not be used within {told} s")
+        error.__cause__ = self._drive.trouble
+        self.said.set_exception(error)
+        self.task.cancel()
+
+    def _give_up(self) -> None:
+        if not self.said.done():
+            self.said.set_result(None)
+
+    def _judge(self, budget: Budget) -> None:
+        """A delivery may be left waiting while the budget lasts."""
+        self._runtime.spawn(self._judged(budget))
+
+    async def _judged(self, budget: Budget) -> None:
+        if await budget.spent():
+            self.delivery.chance = self.delivery.deadlines.last_chance
+            self._drive.look_again()
+
+    def _count(self, budget: Budget) -> None:
+        """One that was left waiting counts."""
+        if self.delivery.open:
+            self._runtime.spawn(budget.add())
 
 
 def _complain(task: asyncio.Task[Any]) -> None:
@@ -437,20 +473,22 @@ class Drive:
         self.reached = False  # whether anything of it is on record, or was there already
         self.trouble: StoreUnreachable | None = None  # what the store said last, if it cannot be used
         self._jobs: list[Job] = []  # the last is waited for; a hook may be asked while a step runs
-        self._waiting = anyio.CancelScope()
+        self._waiting: anyio.CancelScope | None = None
         self.rung = asyncio.Event()  # something came to be known here since the store was asked last
 
     async def run(self, work: turn.Effects) -> Any:
         came: Any = None
+        carry = self._runtime.carry
+        self._runtime.begun(self)
         try:
-            with self._runtime.driving(self.key, self):
-                while True:
-                    try:
-                        effect = work.send(came)
-                    except StopIteration as end:
-                        return end.value
-                    came = await self._runtime.carry[type(effect)](self, effect)
+            while True:
+                try:
+                    effect = work.send(came)
+                except StopIteration as end:
+                    return end.value
+                came = await carry[type(effect)](self, effect)
         finally:
+            self._runtime.over(self)
             work.close()  # of a turn that broke off: it is under way no more
             for job in self._jobs:
                 self._runtime.orphan(job)
@@ -460,7 +498,7 @@ class Drive:
         asked, loaded = await self._ask(lambda: self._runtime.store.load(self.key))
         self._runtime.heard(loaded.now, asked)
         waited = int((asked - began) * 1000)
-        return replace(loaded, waited=waited) if waited else loaded
+        return structs.replace(loaded, waited=waited) if waited else loaded
 
     async def _ask(self, ask: Callable[[], Awaitable[T]]) -> tuple[float, T]:
         """What the store answers, and when it was asked for that. Every operation may be made twice."""
@@ -509,7 +547,8 @@ class Drive:
     def look_again(self) -> None:
         """What it waits for has changed."""
         self.rung.set()
-        self._waiting.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     async def do(self, effect: turn.Do) -> Any:
         made: list[str] = []

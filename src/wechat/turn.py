@@ -16,6 +16,9 @@ import itertools
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import msgspec
+from msgspec import structs
+
 from . import journal, record
 from .attempt import POISON, WECHAT, Attempt, Conduct, Delivery, Turn, arriving, choose
 from .dialog import Step
@@ -35,13 +38,11 @@ REPEATED = 4_000  #: a message so old as it arrives is pushed again, and nobody 
 # ---- effects, and what is sent back ---------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
-class Load:
+class Load(msgspec.Struct, frozen=True):
     """Gives `Loaded`."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """Give the record what changed, if `version` still stands. Gives `Written`, or `Loaded`: what is there instead.
 
     `turns` are those that are over with it.
@@ -55,8 +56,7 @@ class Write:
     turns: Sequence[Turn] = ()
 
 
-@dataclasses.dataclass(frozen=True)
-class Do:
+class Do(msgspec.Struct, frozen=True):
     """Do a step, unless the lease runs out (`until`) before it begins. Gives `Done`, `Lost`, `Halted`, or after `beat` ms `Busy`."""
 
     step: Step[Any]
@@ -65,37 +65,32 @@ class Do:
     beat: int = HEARTBEAT
 
 
-@dataclasses.dataclass(frozen=True)
-class Hook:
+class Hook(msgspec.Struct, frozen=True):
     """Ask the bot's hooks ("before", "after", "on_error"). Gives `Done`, `Halted` or `Busy`."""
 
     name: str
     args: tuple[Any, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class GoOn:
+class GoOn(msgspec.Struct, frozen=True):
     """Wait on for what is being done. Gives `Done`, `Halted`, or after `beat` ms `Busy`."""
 
     beat: int = HEARTBEAT
 
 
-@dataclasses.dataclass(frozen=True)
-class Leave:
+class Leave(msgspec.Struct, frozen=True):
     """What is being done is of no interest any more: it runs out, or where it took too long, is cancelled. Gives None."""
 
     cancels: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class Nap:
+class Nap(msgspec.Struct, frozen=True):
     """Wait. Gives `Busy`."""
 
     ms: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Until something changed since `version`, or it is time. Gives None: load to see.
 
     `here`: what is waited for is done on this very worker. It is enough to be told of what is written here, and of what
@@ -107,16 +102,14 @@ class Wait:
     here: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class Spawn:
+class Spawn(msgspec.Struct, frozen=True):
     """Run this beside; from now on, what it is called is under way here. Gives None."""
 
     work: Generator[Effect, Any, None]
     name: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A reply is bound: every delivery of that message here can have it. Gives None.
 
     `doubt`: it stays unread until `sent` is told that it has left.
@@ -127,8 +120,7 @@ class Answer:
     doubt: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Keep:
+class Keep(msgspec.Struct, frozen=True):
     """The conversation as it stands now, for the next message. Gives None."""
 
     version: str
@@ -136,8 +128,7 @@ class Keep:
     machine: Machine | None
 
 
-@dataclasses.dataclass(frozen=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """For the log alone: a turn that a hook spoiled, or a message that has none. Gives None."""
 
     turn: Turn
@@ -147,8 +138,7 @@ Effect: TypeAlias = Load | Write | Do | Hook | GoOn | Leave | Nap | Wait | Spawn
 Effects: TypeAlias = "Generator[Effect, Any, Any]"
 
 
-@dataclasses.dataclass(frozen=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """What a store has: its version ("" for nothing), its fields, and the store's time (ms since 1970).
 
     `waited`: so long it could not be asked before (ms).
@@ -160,16 +150,14 @@ class Loaded:
     waited: int = 0
 
 
-@dataclasses.dataclass(frozen=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """The write happened: the new version, and the store's time."""
 
     version: str
     now: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """What came of a step or hook. `text`: what one that streams had made when it failed."""
 
     value: Any
@@ -178,23 +166,20 @@ class Done:
     text: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Busy:
+class Busy(msgspec.Struct, frozen=True):
     """It is still being done: time for a sign of life. `text`: what a step that streams has made so far."""
 
     now: int
     text: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True):
     """It was not begun, for the lease would run out."""
 
     now: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Halted:
+class Halted(msgspec.Struct, frozen=True):
     """It was not begun, or it was cancelled and has ended, for this worker goes down."""
 
     now: int
@@ -347,8 +332,7 @@ class Live:
         return machine if rec is self.rec else None
 
 
-@dataclasses.dataclass(frozen=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """What came of a delivery's look, on record."""
 
     what: str
@@ -364,7 +348,7 @@ def _visit(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: L
         return (yield from _looked(conduct, delivery, desk, owner, live, True))
     except UnknownFormat:
         visit = yield from _looked(conduct, delivery, desk, owner, live, False)
-        return dataclasses.replace(visit, newer=True)
+        return structs.replace(visit, newer=True)
 
 
 def _looked(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live, may_claim: bool) -> Effects:
@@ -527,8 +511,7 @@ def _bring_on(conduct: Conduct, delivery: Delivery, desk: Desk, machine: Machine
     return attempt
 
 
-@dataclasses.dataclass(frozen=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """This worker's right to go on with a turn, and the journal that it goes on with."""
 
     owner: str
@@ -683,7 +666,7 @@ class Watch:
             if not (yield from self.alive()):
                 return None
         if step.function.once and isinstance(came, Done) and isinstance(came.error, TookTooLong):
-            return dataclasses.replace(came, error=StepInterrupted(*journal.INTERRUPTED))
+            return structs.replace(came, error=StepInterrupted(*journal.INTERRUPTED))
         return came
 
     def end(self, came: Any, end: int | None = None) -> Effects:
@@ -820,8 +803,7 @@ def run_beside(conduct: Conduct, delivery: Delivery, message: str, owner: str, d
         return
 
 
-@dataclasses.dataclass(frozen=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """This worker's right to run the handler, or the check, of one message."""
 
     message: str

@@ -22,6 +22,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from msgspec import structs
+
 from .. import record, replay, turn
 from ..attempt import Turn
 from ..bot import Bot, Carried, Settings
@@ -106,7 +108,7 @@ class Watched:
     async def _carry(self, carrier: Carrier, drive: Drive, effect: Any) -> Any:
         look = LOOKS.get(type(effect))
         if isinstance(effect, turn.Do):
-            effect = dataclasses.replace(effect, step=self._timed(drive.key, effect.step))
+            effect = structs.replace(effect, step=self._timed(drive.key, effect.step))
         came = await carrier(drive, effect)
         if look is not None:
             look(self, drive, effect, came)

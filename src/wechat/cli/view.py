@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
+
+from msgspec import structs
 
 from .. import record, reply
 from ..errors import UnknownFormat
@@ -62,7 +63,7 @@ def _entry(line: str) -> Fields:
         entry = decode(line)
     except UnknownFormat as error:
         return {"at": None, "what": "unknown", "why": str(error)}
-    fields = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
+    fields = structs.asdict(entry)
     return {"at": _time(fields.pop("at")), "what": type(entry).__name__.lower(), **fields}
 
 

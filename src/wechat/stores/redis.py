@@ -45,6 +45,8 @@ try:
 except ImportError:
     raise ConfigurationError("a store in Redis needs the package redis: pip install 'wechat-dialog[redis]'") from None
 
+from .wire import Wire
+
 _PATCH = (importlib.resources.files(__package__) / "patch.lua").read_text("utf-8")
 _LOAD = "return {redis.call('TIME'), redis.call('HGETALL', KEYS[1])}"
 _LOOK = "return {redis.call('TIME'), redis.call('HGET', KEYS[1], 'v')}"
@@ -205,7 +207,6 @@ class RedisStore:
             self.url,
             max_connections=_CONNECTIONS,
             timeout=self._patience,
-            socket_timeout=self._patience,
             socket_connect_timeout=self._patience,
             retry=Retry(NoBackoff(), 1, (Disconnected,)),
             retry_on_error=[Disconnected],  # redis-py before 6 looks here
@@ -230,6 +231,7 @@ class _Line:
         }
         self._under_way, self._closed = 0, False
         self._waiting: list[_Asked] = []
+        self._pool, self._wires, self._free = pool, list[Wire](), list[Wire]()
         self.ear = _Ear(bell, pool.make_connection, patience, self.beside)
         self._tasks: set[asyncio.Task[None]] = set()
         self._patience = patience
@@ -273,30 +275,37 @@ class _Line:
             _answer(crew, [Disconnected("the connection was closed")] * len(crew))  # if they have none yet
 
     async def _answers(self, crew: list[_Asked]) -> list[Any]:
-        if len(crew) == 1:
-            return [await self._alone(crew[0])]
-        with suppress(ValueError, TypeError):  # one of them cannot be sent
-            return await self._together(crew)
-        return [await self._alone(asked) for asked in crew]
-
-    async def _together(self, crew: list[_Asked]) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=False)
-        for asked in crew:
-            pipeline.evalsha(self.commands[asked.command].sha, 1, asked.key, *asked.arguments)
-        answers = await pipeline.execute(raise_on_error=False)
-        for i, answer in enumerate(answers):
-            if isinstance(answer, NoScriptError):  # the server was begun anew
-                answers[i] = await self._alone(crew[i])
-        return list(answers)
-
-    async def _alone(self, asked: _Asked) -> Any:
-        """The answer, or what is wrong with this command alone."""
+        wire = self._free.pop() if self._free else self._wire()
         try:
-            return await self.commands[asked.command](keys=[asked.key], args=asked.arguments)
-        except (Disconnected, SlowAnswer):
-            raise
-        except (RedisError, ValueError, TypeError) as error:
-            return error
+            answers = await self._sent(wire, "EVALSHA", crew)
+            unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+            if unknown:  # the server was begun anew
+                again = await self._sent(wire, "EVAL", [crew[i] for i in unknown])
+                for i, answer in zip(unknown, again, strict=True):
+                    answers[i] = answer
+            return answers
+        finally:
+            self._free.append(wire)
+
+    async def _sent(self, wire: Wire, how: str, crew: Sequence[_Asked]) -> list[Any]:
+        """The answers, or what is wrong with one command alone."""
+        answers: list[Any] = []
+        packed = []
+        for asked in crew:
+            script = self.commands[asked.command]
+            name = script.sha if how == "EVALSHA" else script.script
+            try:
+                packed.append(wire.pack(how, name, 1, asked.key, *asked.arguments))
+                answers.append(None)
+            except (ValueError, TypeError) as error:
+                answers.append(error)
+        came = iter(await wire.ask(packed) if packed else ())
+        return [next(came) if answer is None else answer for answer in answers]
+
+    def _wire(self) -> Wire:
+        wire = Wire(self._pool.make_connection(), self._patience, self.beside)  # type: ignore[no-untyped-call]
+        self._wires.append(wire)
+        return wire
 
     def usable(self) -> bool:
         return self.process == os.getpid() and self._loop is asyncio.get_running_loop()
@@ -333,6 +342,8 @@ class _Line:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks, timeout=self._patience)
+            for wire in self._wires:
+                await wire.close()
             await pool.disconnect()
 
 

@@ -19,7 +19,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
@@ -222,8 +222,7 @@ async def _push(bot: Answers, request: Request) -> Response:
     carried = await _carried(bot, message, request.patience)
     if carried.reply is None:
         return _success()
-    response = _reply(carried.reply, message, cipher, receive.is_json(body))
-    return replace(response, sent=carried.sent)
+    return _reply(carried, carried.reply, message, cipher, receive.is_json(body))
 
 
 async def _refuse(bot: Answers, request: Request) -> Response:
@@ -307,13 +306,15 @@ def _texts(settings: Settings, message: receive.Message) -> Texts:
         return CHINESE
 
 
-def _reply(said: reply.Reply, message: receive.Message, cipher: crypto.Cipher | None, json: bool) -> Response:
+def _reply(
+    carried: Carried, said: reply.Reply, message: receive.Message, cipher: crypto.Cipher | None, json: bool
+) -> Response:
     """In the format of the push. Source: "消息推送" of WeChat's documentation, 数据格式."""
     now = int(time.time())
     body = reply.format(said, to=message.openid, account=message.account, created=now, json=json)
     if cipher is not None:
         body = cipher.seal(body, timestamp=now, nonce=secrets.token_hex(8), json=json)
-    return _response(200, "application/json" if json else "application/xml", body)
+    return _response(200, "application/json" if json else "application/xml", body, carried.sent)
 
 
 def _success() -> Response:
@@ -325,14 +326,18 @@ def _plain(status: int, text: str) -> Response:
     return _response(status, "text/plain", text)
 
 
-def _response(status: int, kind: str, text: str) -> Response:
+def _response(
+    status: int, kind: str, text: str, sent: Callable[[], Coroutine[Any, Any, None]] | None = None
+) -> Response:
     body = text.encode("utf-8", "replace")
     headers = {
         "content-type": f"{kind}; charset=utf-8",
         "content-length": str(len(body)),
         "x-content-type-options": "nosniff",
     }
-    return Response(status, headers | ({"allow": ", ".join(METHODS)} if status == BadMethod.status else {}), body)
+    if status == BadMethod.status:
+        headers["allow"] = ", ".join(METHODS)
+    return Response(status, headers, body, sent)
 
 
 SENTENCES: Mapping[int, str] = {

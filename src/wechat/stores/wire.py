@@ -1,0 +1,77 @@
+"""One connection to a Redis, on which several commands are asked together.
+
+The package's own client takes a connection out of a pool for each command, packs it in Python and sets a timer to write and
+one to read, which costs as much again as the command itself. Here a connection is kept, and one timer watches over all
+that is asked at once.
+
+Rule 1: answers come in the order of what was asked. A connection that broke off in between is closed: what it would still
+        say is nobody's answer any more.
+Rule 2: what a lost connection cut off is asked once more; what is slow is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as SlowAnswer
+
+try:
+    import hiredis
+except ImportError:
+    hiredis = None  # type: ignore[assignment]
+
+
+class Wire:
+    """Asks on `connection`, which has no time limits of its own, and waits `patience` seconds for all that is asked at once.
+
+    `beside` does something while others go on.
+    """
+
+    def __init__(self, connection: Any, patience: float, beside: Callable[[Coroutine[Any, Any, None]], object]) -> None:
+        self._connection, self._patience, self._beside = connection, patience, beside
+        self._late = False
+
+    def pack(self, *command: Any) -> bytes:
+        """The command as it is sent. Raises ValueError or TypeError for what cannot be."""
+        if hiredis is not None:
+            return bytes(hiredis.pack_command(command))
+        return b"".join(self._connection.pack_command(*command))
+
+    async def ask(self, packed: Sequence[bytes]) -> list[Any]:
+        """The answers; one that is an error, as the error. Raises `Disconnected` or `SlowAnswer`: each may be done or not."""
+        try:
+            return await self._once(packed)
+        except Disconnected:
+            return await self._once(packed)
+
+    async def _once(self, packed: Sequence[bytes]) -> list[Any]:
+        self._late = False
+        timer = asyncio.get_running_loop().call_later(self._patience, self._give_up)
+        try:
+            await self._connection.send_packed_command(packed, check_health=False)  # it connects where it must
+            return [await self._answer() for _ in packed]
+        except BaseException as error:
+            await self.close()
+            if self._late and isinstance(error, Disconnected | OSError):
+                raise SlowAnswer(f"no answer within {self._patience:g} s") from error
+            raise
+        finally:
+            timer.cancel()
+
+    async def _answer(self) -> Any:
+        try:
+            return await self._connection.read_response()
+        except ResponseError as error:
+            return error
+
+    def _give_up(self) -> None:
+        """Whoever waits for the answer notices that the connection is closed."""
+        self._late = True
+        self._beside(self.close())
+
+    async def close(self) -> None:
+        await self._connection.disconnect(nowait=True)
