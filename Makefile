@@ -13,13 +13,13 @@ help:
 	@echo 'make test    run the tests'
 	@echo 'make check   lint, format and types'
 	@echo 'make docs    the documentation, into build/site (ARGS=serve: and look at it)'
-	@echo 'make bench   how fast it is'
+	@echo 'make bench   how fast it is, beside others on the same Redis (ARGS="compare --quick"; parts: benchmarks/README.md)'
 	@echo 'make fuzz    hostile requests, ten thousand of them (ARGS="--count 1000000")'
 	@echo 'make model   the stores against a model of them, a hundred thousand operations each (ARGS="--store redis --seed 1")'
 	@echo 'make sim     the turn protocol in worlds where everything breaks (ARGS="0 100000 --jobs 2", or "--trace 17")'
 	@echo 'make mutants each rule of the turn protocol, broken on purpose, must be noticed (ARGS="--only lease")'
 	@echo 'make chaos   real workers that are killed, on a real Redis and on SQLite (ARGS="--users 50 --store redis")'
-	@echo 'make clean   remove .venv and what tools left'
+	@echo 'make clean   remove .venv, .venv-peers and what tools left'
 
 demo: .venv/has-server
 	@$(RUN) wechat demo $(ARGS)
@@ -36,7 +36,7 @@ check: .venv/has-check
 docs: .venv/has-docs
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs $(or $(ARGS),build --strict)
 
-bench: .venv/has-test
+bench: .venv/has-test .venv-peers/made
 	@.venv/bin/python benchmarks/run.py $(ARGS)
 
 fuzz: .venv/has-test
@@ -55,12 +55,19 @@ chaos: .venv/has-test
 	@cd tests && ../.venv/bin/python -m chaos $(ARGS)
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The package itself, editable, with one of its extras.
 .venv/has-%: .venv/made pyproject.toml
 	@echo 'Installing wechat-dialog[$*] into .venv …'
 	@$(RUN) pip install --quiet --editable '.[$*]'
+	@touch $@
+
+# Those that it is compared with, and it, with the same versions of what they share: in an environment of their own.
+.venv-peers/made: .venv/made pyproject.toml benchmarks/peers.txt
+	@echo 'Installing what it is compared with into .venv-peers …'
+	@rm -rf .venv-peers && .venv/bin/python -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --requirement benchmarks/peers.txt --editable '.[server,redis]'
 	@touch $@
 
 # A name on the path may be a shim with nothing behind it, and a Debian Python may lack what makes a venv: ask each.

@@ -1,137 +1,68 @@
-"""How long each part takes: microseconds, the median of many, all in one run.
+"""One command for all that is measured: ``make bench``, or ``make bench ARGS="compare http --quick"``.
 
-Machines differ and are noisy: compare the figures of one run with each other, not with those of another machine.
+It prints tables, and saves everything as JSON (build/bench.json). Machines differ and are noisy: compare the figures of one run
+with each other, not with those of another machine.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import datetime as dt
-import statistics
-import sys
-import tempfile
-import time
-from collections.abc import Callable
+import importlib
+import inspect
+import json
 from pathlib import Path
 from typing import Any
 
-import redis
+from environment import ROOT, machine
 
-from wechat import Bot, Text, TextMessage, journal, receive, reply, step
-from wechat.crypto import Cipher
-from wechat.medium import Medium
-from wechat.replay import Script, replay
-from wechat.texts import CHINESE
-
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
-from servers import running_redis
-
-ZONE = dt.timezone(dt.timedelta(hours=8))
-PUSH = (
-    "<xml><ToUserName><![CDATA[gh_0123456789ab]]></ToUserName><FromUserName><![CDATA[oAbCdEfGhIjKlMnOpQrStUvWxYz0]]>"
-    "</FromUserName><CreateTime>1790000000</CreateTime><MsgType><![CDATA[text]]></MsgType>"
-    "<Content><![CDATA[请输入第1个数字]]></Content><MsgId>24000000000000001</MsgId></xml>"
-).encode()
+#: what is measured, and by which module: each has a `measure(quick)`, which may be asynchronous, and a `show(found)`; a `needed()`
+#: stops, before anything has begun, where something is not installed
+PARTS = {
+    "parts": "parts",
+    "compare": "compare",
+    "http": "serving",
+    "growth": "growth",
+    "held": "held",
+    "fleet": "fleet",  # Cluster and Sentinel
+}
 
 
-def median(work: Callable[[], Any], count: int) -> float:
-    """Microseconds."""
-    times = []
-    for _ in range(count):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times) * 1e6
+def measured(part: str, quick: bool) -> tuple[Any, str]:
+    """What it found, and how that is shown."""
+    module = importlib.import_module(PARTS[part])
+    takes = inspect.signature(module.measure).parameters
+    found = module.measure(**({"quick": quick} if "quick" in takes else {}))
+    if inspect.isawaitable(found):
+        found = asyncio.run(_awaited(found))
+    show = getattr(module, "show", lambda found: json.dumps(found, ensure_ascii=False, indent=2, default=str))
+    return found, show(found)
 
 
-def show(name: str, microseconds: float) -> None:
-    print(f"{name:<44}{microseconds:>10.1f} µs")
-
-
-def protocol() -> None:
-    cipher = Cipher("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG", "wx0123456789abcdef", "token")
-    answer = Text("请输入第2个数字, 目前累加和:1")
-    xml = reply.format(answer, to="oUser", account="gh_1", created=1_790_000_000)
-    show("parse a push", median(lambda: receive.parse(PUSH, ZONE), 5_000))
-    show(
-        "format a reply",
-        median(lambda: reply.format(answer, to="oUser", account="gh_1", created=1_790_000_000), 5_000),
-    )
-    show("seal a reply (AES)", median(lambda: cipher.seal(xml, timestamp=1_790_000_000, nonce="n"), 3_000))
-    sealed = cipher.encrypt(PUSH)
-    from wechat.crypto import signature
-
-    signed = signature("token", "1", "n", sealed)
-    show(
-        "open a push (AES)", median(lambda: cipher.open(sealed, msg_signature=signed, timestamp="1", nonce="n"), 3_000)
-    )
-
-
-def chatter(message: Any) -> Any:
-    total = 0
-    while True:
-        total += int((yield f"{total}?"))
-
-
-@step
-def double(number: int) -> int:
-    return number * 2
-
-
-def stepper(message: Any) -> Any:
-    number = 1
-    while True:
-        number = yield double(int((yield f"{number}?")))
-
-
-def replays() -> None:
-    medium = Medium("gh_1", "oUser", CHINESE, ZONE)
-    began = journal.encode(journal.Began(1, "chatter", 1, "text", None, 0, "0", 1_790_000_000, "go"))
-    lines = [began, *(journal.encode(journal.Answered(i, str(i), 1_790_000_000, "1")) for i in range(1, 1_000))]
-    scripts = {"chatter": Script("chatter", chatter)}
-    show("replay, per entry (of 1,000)", median(lambda: replay(scripts, lines, medium).close(), 20) / len(lines))
-
-
-async def turns(name: str, store: str, count: int) -> None:
-    bot = Bot("token", store=store)
-    bot.text("chatter")(chatter)
-    bot.text("stepper")(stepper)
-    number = 0
-
-    async def push(text: str, user: str) -> None:
-        nonlocal number
-        number += 1
-        message = TextMessage(text=text, id=str(number), openid=user, account="gh_1", time=dt.datetime.now(ZONE))
-        await bot.deliver(message)
-
-    async def measure(user: str, cold: bool = False) -> float:
-        times = []
-        for _ in range(count):
-            if cold:
-                bot._runtime._hot.clear()
-            began = time.perf_counter()
-            await push("1", user)
-            times.append(time.perf_counter() - began)
-        return statistics.median(times) * 1e6
-
-    for dialog, what in (("chatter", "plain"), ("stepper", "one step")):
-        await push(dialog, dialog)
-        show(f"{name}: a hot turn, {what}", await measure(dialog))
-    await push("chatter", "cold")
-    show(f"{name}: a cold turn, plain, {count // 2} entries", await measure("cold", cold=True))
-    await bot.aclose()
+async def _awaited(work: Any) -> Any:
+    return await work
 
 
 def main() -> None:
-    protocol()
-    replays()
-    asyncio.run(turns("memory", "memory://", 500))
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(turns("SQLite", f"sqlite:///{Path(folder, 'bench.db')}", 300))
-        with running_redis(Path(folder), "--save", "3600", "1") as port:
-            with redis.Redis(port=port) as client:
-                show("Redis: one GET (synchronous)", median(lambda: client.get("x"), 2_000))
-            asyncio.run(turns("Redis", f"redis://127.0.0.1:{port}/0", 500))
+    there = [part for part, module in PARTS.items() if (Path(__file__).parent / f"{module}.py").exists()]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(there)}; all of them if none is named")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: to see whether it works")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json", help="where the figures go")
+    given = parser.parse_args()
+    unknown = set(given.parts) - set(there)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    for part in given.parts or there:
+        getattr(importlib.import_module(PARTS[part]), "needed", lambda: None)()
+    results: dict[str, Any] = {"date": f"{dt.date.today()}", "quick": given.quick, "machine": machine()}
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    for part in given.parts or there:
+        results[part], text = measured(part, given.quick)
+        print(f"\n## {part}\n\n{text}", flush=True)
+        given.output.write_text(json.dumps(results, ensure_ascii=False, indent=2, default=str))
+    print(f"\nsaved in {given.output}")
 
 
 if __name__ == "__main__":
