@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,32 @@ PEERS = ROOT / ".venv-peers" / "bin" / "python"
 sys.path.append(str(ROOT / "tests"))
 from servers import free_port, redis_server, running_redis  # noqa: E402
 
-__all__ = ["PEERS", "ROOT", "free_port", "machine", "redis_server", "running_redis", "used"]
+__all__ = ["free_port", "redis_server", "running_redis"]
+
+# ---- cores: what is measured has one of its own, and the rest of the machine's are for what serves or drives it (Linux)
+
+ALL_CORES = frozenset(os.sched_getaffinity(0))
+ONE_CORE = frozenset([min(ALL_CORES)])
+OTHER_CORES = ALL_CORES - ONE_CORE or ALL_CORES
+
+
+def on_cores(cores: frozenset[int]) -> Callable[[], None]:
+    """For `preexec_fn`."""
+    return lambda: os.sched_setaffinity(0, cores)
+
+
+@contextlib.contextmanager
+def started_on(cores: frozenset[int]) -> Iterator[None]:
+    """What is started in the block runs there."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+# ---- processes
 
 
 def used(pid: int) -> float:

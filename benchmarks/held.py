@@ -1,16 +1,12 @@
 """Slow answers held in one worker: what they cost, and how late they are.
 
-    python benchmarks/held.py                  2,000 turns of this worker, their ends spread over half a minute
-    python benchmarks/held.py --joined         2,000 deliveries that join turns of another worker
-
 Whoever pushes waits for as long as it takes here (``Bot(waits=…)``), so that all are held at once. The worker is uvicorn on a real
 Redis; its processor time and memory are the system's figures: while all are held and none is answered, and then until the last
-is answered.
+is answered. *Joined* are as many deliveries that join turns of another worker.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -22,22 +18,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "tests")]
+from environment import free_port, running_redis, used
+from figures import shown, table
 
-from chaos.wechat import get, post  # noqa: E402
-from servers import free_port, running_redis  # noqa: E402
-from wechat import Bot, Message, receive, reply, step  # noqa: E402
-from wechat.web import asgi  # noqa: E402
+from chaos.wechat import get, post
+from wechat import Bot, Message, receive, reply, step
+from wechat.web import asgi
+
+HERE = Path(__file__).parent
 
 #: seconds that whoever pushes waits
 WAITS = 120
 #: seconds in which all are held
-QUIET = 10
+QUIET = 5
 
 
 def make() -> Bot:
@@ -83,12 +80,6 @@ def worker(store: str, log: Path) -> Iterator[tuple[int, int]]:
             process.kill()
 
 
-def used(pid: int) -> float:
-    """Seconds of a processor."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def share_of(pid: int) -> Callable[[], float]:
     """Gives how much of a core it takes from now on (%)."""
     cpu, wall = used(pid), time.monotonic()
@@ -118,7 +109,7 @@ async def ready(port: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def measure(count: int, over: float, joined: bool) -> None:
+async def held(count: int, over: float, joined: bool) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         store = f"redis://127.0.0.1:{stack.enter_context(running_redis(folder))}/0"
@@ -145,13 +136,17 @@ async def measure(count: int, over: float, joined: bool) -> None:
         await asyncio.sleep(QUIET)
         holding, share = share(), share_of(pid)
         late = sorted(await asyncio.gather(*waiting))
-        print(
-            f"{count} {'joined' if joined else 'held'}: {memory(pid):.0f} MB, {holding:.0f} % of a core; "
-            f"while they end, over {over:.0f} s: {share():.0f} % of a core, late p50 {1000 * statistics.median(late):.0f} ms, "
-            f"p99 {1000 * late[int(0.99 * len(late))]:.0f} ms"
-        )
+        ending, weight = share(), memory(pid)
         for task in first:
             task.cancel()
+
+    return {
+        "memory": weight,
+        "holding": holding,
+        "ending": ending,
+        "p50": 1000 * statistics.median(late),
+        "p99": 1000 * late[int(0.99 * len(late))],
+    }
 
 
 async def _later(seconds: float, work: Coroutine[Any, Any, float]) -> float:
@@ -159,16 +154,29 @@ async def _later(seconds: float, work: Coroutine[Any, Any, float]) -> float:
     return await work
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--count", type=int, default=2_000)
-    parser.add_argument("--over", type=float, default=25.0, help="seconds; a reply binds for 55 after its message came")
-    parser.add_argument("--joined", action="store_true")
-    given = parser.parse_args()
+#: how many, in how many seconds their answers come, and whether they join
+ROWS: Mapping[bool, Sequence[tuple[int, float, bool]]] = {
+    False: ((100, 10.0, False), (1_000, 15.0, False), (5_000, 25.0, False), (1_000, 15.0, True)),
+    True: ((100, 5.0, False), (1_000, 10.0, False)),
+}
+
+
+async def measure(quick: bool) -> list[dict[str, Any]]:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    asyncio.run(measure(given.count, given.over, given.joined))
+    return [
+        {"count": count, "over": over, "joined": joined} | await held(count, over, joined)
+        for count, over, joined in ROWS[quick]
+    ]
 
 
-if __name__ == "__main__":
-    main()
+def show(found: Sequence[Mapping[str, Any]]) -> str:
+    head = ("", "MB", "held: % of a core", "while they end: % of a core", "late p50, ms", "p99, ms")
+    rows = [
+        [
+            f"{each['count']:,} {'joined' if each['joined'] else 'held'}, ending over {each['over']:.0f} s",
+            *(shown(each[key]) for key in ("memory", "holding", "ending", "p50", "p99")),
+        ]
+        for each in found
+    ]
+    return table(head, rows)

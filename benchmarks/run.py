@@ -1,6 +1,6 @@
 """One command for all that is measured: ``make bench``, or ``make bench ARGS="compare http --quick"``.
 
-It prints tables, and saves everything as JSON (build/bench.json). Machines differ and are noisy: compare the figures of one run
+It prints tables, and saves them (build/bench.md) beside all figures as JSON (build/bench.json). Machines differ and are noisy: compare the figures of one run
 with each other, not with those of another machine.
 """
 
@@ -49,7 +49,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(there)}; all of them if none is named")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: to see whether it works")
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json", help="where the figures go")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=ROOT / "build" / "bench.json",
+        help="where the figures go, and beside them, as .md, the tables",
+    )
     given = parser.parse_args()
     unknown = set(given.parts) - set(there)
     if unknown:
@@ -58,10 +63,13 @@ def main() -> None:
         getattr(importlib.import_module(PARTS[part]), "needed", lambda: None)()
     results: dict[str, Any] = {"date": f"{dt.date.today()}", "quick": given.quick, "machine": machine()}
     given.output.parent.mkdir(parents=True, exist_ok=True)
+    tables = ""
     for part in given.parts or there:
         results[part], text = measured(part, given.quick)
         print(f"\n## {part}\n\n{text}", flush=True)
-        given.output.write_text(json.dumps(results, ensure_ascii=False, indent=2, default=str))
+        tables += f"## {part}\n\n{text}\n\n"
+        given.output.write_text(json.dumps(results, ensure_ascii=False, indent=2, default=str) + "\n")
+        given.output.with_suffix(".md").write_text(tables)
     print(f"\nsaved in {given.output}")
 
 

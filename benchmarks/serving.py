@@ -2,8 +2,9 @@
 
 A user's messages must come in order. Hundreds of users say their first message, then all of them their second, and so on: with 64
 connections, whoever speaks has been answered long ago. Full load is 64 connections that are never silent; half load is half of the
-messages per second that the same server has just done, in the same run, each connection silent for a random while. Redis, wrk and
-the server share the machine, so what counts is messages per second of the server's own processor time (its children included).
+messages per second that the same server has just done, in the same run, each connection silent for a random while. A server has
+one core, and Redis and wrk the others; what counts is messages per second of the server's own processor time (its children
+included). Where it runs on whichever core is free (`compare` says what that does to threads), it is shown, too.
 
 gunicorn's sync worker closes each connection, and wrk opens the next before it is silent: that worker would wait for it. So half
 load is not measured there.
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from conversation import COUNT, TURNS, Push, conversation, ended
-from environment import PEERS, free_port, running_redis, used
+from environment import ALL_CORES, ONE_CORE, OTHER_CORES, PEERS, free_port, on_cores, running_redis, started_on, used
 from figures import DEMANDED, Demand, shown, spread, table
 
 CONNECTIONS = 64
@@ -46,7 +47,12 @@ SERVERS: Mapping[str, str] = {
     "WeRoBot, gunicorn sync": _GUNICORN.replace("{app}", "werobot"),
     "WeRoBot, gunicorn gthread (8)": _GUNICORN.replace("{app}", "werobot") + " --worker-class gthread --threads 8",
 }
-MODES = ("plain", "safe")
+#: how they are served, and on which cores
+SETTINGS: Mapping[str, tuple[str, frozenset[int]]] = {
+    "plain": ("plain", ONE_CORE),
+    "safe": ("safe", ONE_CORE),
+    "plain, as it comes": ("plain", ALL_CORES),
+}
 
 #: whose connections end with each reply
 CLOSES = {"WeRoBot, gunicorn sync"}
@@ -55,10 +61,11 @@ CLOSES = {"WeRoBot, gunicorn sync"}
 @dataclass(frozen=True)
 class Scale:
     rounds: int
-    seconds: int
+    full: int  #: seconds
+    half: int
 
 
-SCALES = {False: Scale(3, 4), True: Scale(1, 2)}
+SCALES = {False: Scale(3, 2, 3), True: Scale(1, 2, 2)}
 
 
 # ---- servers --------------------------------------------------------------------------------------------------------
@@ -67,23 +74,35 @@ SCALES = {False: Scale(3, 4), True: Scale(1, 2)}
 @dataclass(frozen=True)
 class Server:
     name: str
-    mode: str
+    setting: str
     port: int
     pid: int
 
+    @property
+    def mode(self) -> str:
+        return SETTINGS[self.setting][0]
+
+    @property
+    def cores(self) -> frozenset[int]:
+        return SETTINGS[self.setting][1]
+
 
 @contextlib.contextmanager
-def serving(name: str, mode: str, store: str) -> Iterator[Server]:
-    port = free_port()
+def serving(name: str, setting: str, store: str) -> Iterator[Server]:
+    port, (mode, cores) = free_port(), SETTINGS[setting]
     command, *arguments = SERVERS[name].format(port=port).split()
     environment = {**os.environ, "BENCH_MODE": mode, "BENCH_STORE": store, "PYTHONPATH": "."}
     where = Path(__file__).parent
     with subprocess.Popen(
-        [str(PEERS.parent / command), *arguments], cwd=where, env=environment, stderr=subprocess.DEVNULL
+        [str(PEERS.parent / command), *arguments],
+        cwd=where,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=on_cores(cores),
     ) as process:
         try:
             _until_ready(port, process)
-            yield Server(name, mode, port, process.pid)
+            yield Server(name, setting, port, process.pid)
         finally:
             process.terminate()
             process.wait(20)
@@ -167,11 +186,12 @@ def drive(server: Server, file: Path, seconds: float, **environment: str) -> dic
 
 
 def check(server: Server, file: Path) -> None:
-    """Every user's sum is right, 64 at once (in safe mode nobody but the bot can tell: there it is tried in plain)."""
-    write(file, server.mode, USERS, 5)
-    told = drive(server, file, 5, ENDING=ended(sum(range(1, COUNT + 1))))
-    if server.mode == "plain" and told["endings"] != USERS:
-        raise RuntimeError(f"{server.name}: of {USERS} conversations {told['endings']} ended as they should")
+    """Every user's sum is right, 64 at once. (Only the bot can read what is sealed: in safe mode this warms up.)"""
+    users, seconds = (USERS // 2, 4) if server.mode == "plain" else (USERS // 8, 1)
+    write(file, server.mode, users, seconds)
+    told = drive(server, file, seconds, ENDING=ended(sum(range(1, COUNT + 1))))
+    if server.mode == "plain" and told["endings"] != users:
+        raise RuntimeError(f"{server.name}: of {users} conversations {told['endings']} ended as they should")
 
 
 def at_full_load(server: Server, file: Path, seconds: float, likely: float) -> dict[str, Any]:
@@ -190,7 +210,7 @@ def at_half_load(server: Server, file: Path, seconds: float, rate: float) -> dic
 def _sound(server: Server, told: dict[str, Any]) -> dict[str, Any]:
     wrong = {what: told[what] for what in ("broken", "refused", "beyond") if told[what]}
     if wrong:
-        raise RuntimeError(f"{server.name}, {server.mode}: {wrong}")
+        raise RuntimeError(f"{server.name}, {server.setting}: {wrong}")
     return told
 
 
@@ -202,8 +222,9 @@ def measure(quick: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         file = folder / "pushes"
-        store = f"redis://127.0.0.1:{stack.enter_context(running_redis(folder))}/0"
-        servers = [stack.enter_context(serving(each, mode, store)) for mode in MODES for each in SERVERS]
+        with started_on(OTHER_CORES):
+            store = f"redis://127.0.0.1:{stack.enter_context(running_redis(folder))}/0"
+        servers = [stack.enter_context(serving(each, setting, store)) for setting in SETTINGS for each in SERVERS]
         for server in servers:
             check(server, file)
         full: dict[Server, list[dict[str, Any]]] = {server: [] for server in servers}
@@ -211,13 +232,13 @@ def measure(quick: bool) -> dict[str, Any]:
         for _ in range(scale.rounds):
             for server in servers:
                 likely = 2 * max((each["rate"] for each in full[server]), default=MOST_A_SECOND / 2)
-                full[server].append(at_full_load(server, file, scale.seconds, likely))
+                full[server].append(at_full_load(server, file, scale.full, likely))
         for _ in range(scale.rounds):
             for server in servers:
                 if server.name not in CLOSES:
                     rate = spread([each["rate"] for each in full[server]]).median
-                    half[server].append(at_half_load(server, file, scale.seconds, rate))
-    return {mode: {s.name: _figures(full[s], half[s]) for s in servers if s.mode == mode} for mode in MODES}
+                    half[server].append(at_half_load(server, file, scale.half, rate))
+    return {each: {s.name: _figures(full[s], half[s]) for s in servers if s.setting == each} for each in SETTINGS}
 
 
 def _figures(full: list[dict[str, Any]], half: list[dict[str, Any]]) -> dict[str, Any]:
@@ -238,13 +259,13 @@ def _cell(figure: Mapping[str, float] | None) -> str:
 def show(found: Mapping[str, Any]) -> str:
     head = ("", "messages/s", "per s of CPU", "p50 ms", "p99 ms", "half load: messages/s", "p50 ms", "p99 ms")
     parts = []
-    for mode in MODES:
+    for setting in SETTINGS:
         rows = [
             [name, *(_cell(each["full"][key]) for key in ("rate", "per_core", "p50", "p99"))]
             + [_cell(each["half"][key]) for key in ("rate", "p50", "p99")]
-            for name, each in found[mode].items()
+            for name, each in found[setting].items()
         ]
-        parts += [f"Over HTTP, one process, {mode} mode, {CONNECTIONS} connections:", table(head, rows)]
+        parts += [f"Over HTTP, one process, {setting}, {CONNECTIONS} connections:", table(head, rows)]
     return "\n\n".join([*parts, table(DEMANDED, [demand.row() for demand in demands(found)])])
 
 
