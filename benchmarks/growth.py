@@ -98,7 +98,7 @@ def _bot(port: int) -> Bot:
 async def _answered(made: Bot, user: int, text: str) -> float:
     """Seconds."""
     said = push(user, text)
-    request = Request("POST", said.query, {}, said.body)
+    request = Request("POST", said.query, said.body)
     began = time.perf_counter()
     answer = await respond(made, request)
     took = time.perf_counter() - began

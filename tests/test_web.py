@@ -164,7 +164,7 @@ def unsealed(cipher: crypto.Cipher, response: Response) -> dict[str, Any]:
 
 def without(request: Request, name: str) -> Request:
     left = {key: value for key, value in request.query.items() if key != name}
-    return Request(request.method, left, request.headers, request.body)
+    return Request(request.method, left, request.body)
 
 
 # ---- GET ------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import redis.asyncio
 from conversation import Push, conversation
 
 from wechat.stores import redis as ours
@@ -33,7 +34,7 @@ async def hot_turn(store: str) -> tuple[str, Sequence[Any]]:
 
     kept._run = catch  # type: ignore[method-assign]
     for push in conversation()[:5]:
-        await respond(made, Request("POST", push.query, {}, push.body))
+        await respond(made, Request("POST", push.query, push.body))
     await made.aclose()
     return caught[-1]
 
@@ -47,7 +48,7 @@ def contender(store: str) -> Contender:
 
     async def answer(push: Push) -> bytes:
         if not loop_has:
-            client = ours.Redis(connection_pool=ours.RedisStore(store)._pool())
+            client = redis.asyncio.Redis.from_url(store, decode_responses=True, socket_timeout=3, protocol=2)
             loop_has.append(client.register_script(ours._PATCH))
         stands = versions.get(push.user, "")
         new = versions[push.user] = f"{next(numbers):0{len(version)}d}"

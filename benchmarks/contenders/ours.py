@@ -32,7 +32,7 @@ def inside(store: str) -> Contender:
     async def answer(request: Request) -> bytes:
         return (await respond(made, request)).body
 
-    return Contender(answer_async=answer, prepare=lambda push: Request("POST", push.query, {}, push.body))
+    return Contender(answer_async=answer, prepare=lambda push: Request("POST", push.query, push.body))
 
 
 #: what a server hands over beside the query and the body

@@ -3,9 +3,10 @@
 What stands here is public, and so are `wechat.errors`, `wechat.web`; everything else may change.
 """
 
+from typing import TYPE_CHECKING
+
 from .attempt import Turn as Turn
 from .bot import Bot as Bot
-from .cli.serve import run as run
 from .dialog import Again as Again
 from .dialog import Command as Command
 from .dialog import Dialog as Dialog
@@ -36,7 +37,6 @@ from .errors import StoreError as StoreError
 from .errors import TimedOut as TimedOut
 from .errors import WeChatError as WeChatError
 from .errors import WentBack as WentBack
-from .markdown import plain as plain
 from .prompts import ask as ask
 from .receive import ClickEvent as ClickEvent
 from .receive import Event as Event
@@ -67,3 +67,23 @@ from .texts import CHINESE as CHINESE
 from .texts import ENGLISH as ENGLISH
 from .texts import Texts as Texts
 from .user import User as User
+
+if TYPE_CHECKING:
+    from .cli.serve import run as run
+    from .markdown import plain as plain
+
+#: what is imported when it is used: most bots need none of it, and a worker begins the sooner
+_LATER = {"run": ".cli.serve", "plain": ".markdown"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    found = globals()[name] = getattr(importlib.import_module(_LATER[name], __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

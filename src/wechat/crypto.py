@@ -14,11 +14,13 @@ import hmac
 import re
 import secrets
 import struct
-
-from cryptography.hazmat.primitives.ciphers import Cipher as Aes
-from cryptography.hazmat.primitives.ciphers import algorithms, modes
+from typing import TYPE_CHECKING
 
 from .errors import BadEnvelope, BadSignature, ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher as Aes
+    from cryptography.hazmat.primitives.ciphers import modes
 
 #: PKCS7 pads to blocks of 32 bytes here, not of AES's 16
 BLOCK = 32
@@ -101,6 +103,9 @@ class Cipher:
         )
 
     def _aes(self) -> Aes[modes.CBC]:
+        from cryptography.hazmat.primitives.ciphers import Cipher as Aes  # the plain mode needs none of it
+        from cryptography.hazmat.primitives.ciphers import algorithms, modes
+
         return Aes(algorithms.AES(self._key), modes.CBC(self._key[:16]))
 
     def _decrypt(self, sealed: bytes) -> bytes:

@@ -26,7 +26,6 @@ from typing import (
 
 from typing_extensions import Unpack
 
-from . import dates, meaning
 from .dialog import Ask, Call, Command, Sentence, StepFunction
 from .errors import ConfigurationError
 
@@ -249,6 +248,8 @@ def _question(into: type, field: dataclasses.Field[Any], hint: Any, more: More) 
         raise ConfigurationError(
             f"{where}: ask.{name} waits for a message that cannot be left out, so it is never None"
         )
+    from . import meaning
+
     return dataclasses.replace(made, read=meaning.perhaps(made.read, bool(made.options)), optional=True)
 
 
@@ -359,6 +360,8 @@ class _Ask:
         if longest is not None and (not _is_int(longest) or longest < 1):
             raise ConfigurationError(f"longest={longest!r}: a whole number of characters, at least 1")
         retry = Sentence("retry_text") if longest is None else Sentence("retry_longest", {"longest": longest})
+        from . import meaning
+
         return _prompt("text", say, meaning.words(longest), retry, more)
 
     def number(
@@ -366,6 +369,8 @@ class _Ask:
     ) -> Command[int]:
         """A whole number from `low` to `high`, both taken: 3, ３, 三, 两个, 一百零五, 3万, 1万2."""
         _bounds(low, high)
+        from . import meaning
+
         return _prompt("number", say, meaning.within(low, high), _range("number", low=low, high=high), more)
 
     def amount(
@@ -379,6 +384,8 @@ class _Ask:
         """Money in yuan, with at most two places, from `low` to `high`: 12.5, ¥1,200, 12.50元, 十二块五, 2w. Below 0 where `low` is."""
         least, most = (_decimal(bound) for bound in (low, high))
         _ordered("amount", least, most)
+        from . import meaning
+
         return _prompt("amount", say, meaning.amount(least, most), _range("amount", low=low, high=high), more)
 
     @overload
@@ -397,6 +404,8 @@ class _Ask:
         Answered by a tap, the number, the label, or enough of the label.
         """
         labels, values = _options(options)
+        from . import meaning
+
         place = meaning.option(labels)
 
         def read(text: str) -> Any:
@@ -411,6 +420,8 @@ class _Ask:
     def confirm(self, say: Say, /, *, taps: bool = True, **more: Unpack[More]) -> Command[bool]:
         """Yes or no: a tap, the number, or a word for either, in Chinese or English."""
         labels = (Sentence("yes"), Sentence("no"))
+        from . import meaning
+
         return _prompt("confirm", say, meaning.yes_or_no, Sentence("retry_confirm"), more, options=labels, taps=taps)
 
     def choices(
@@ -425,6 +436,8 @@ class _Ask:
             raise ConfigurationError(
                 f"least={least!r}, most={most!r}: whole numbers, the least first, of {len(labels)} options"
             )
+        from . import meaning
+
         places = meaning.options(labels, least, highest)
 
         def read(text: str) -> list[str]:
@@ -448,6 +461,8 @@ class _Ask:
                 raise ConfigurationError(f"ask.date from {earliest!r} to {latest!r}: days (datetime.date), or None")
         _ordered("date", earliest, latest)
         retry = _range("date", earliest=earliest, latest=latest)
+        from . import dates
+
         return _prompt("date", say, dates.day(earliest, latest), retry, more, dated=True)
 
     def time(
@@ -461,10 +476,14 @@ class _Ask:
                 )
         _ordered("time", earliest, latest)
         shown = {name: bound and f"{bound:%H:%M}" for name, bound in (("earliest", earliest), ("latest", latest))}
+        from . import dates
+
         return _prompt("time", say, dates.clock(earliest, latest), _range("time", **shown), more)
 
     def phone(self, say: Say, /, **more: Unpack[More]) -> Command[str]:
         """A mobile number of China, as 11 digits: 138 0013 8000, +86 13800138000."""
+        from . import meaning
+
         return _prompt("phone", say, meaning.phone, Sentence("retry_phone"), more)
 
     def photo(self, say: Say, /, **more: Unpack[More]) -> Command[ImageMessage]:

@@ -15,6 +15,7 @@ import codecs
 import dataclasses
 import datetime as dt
 import fnmatch
+import functools
 import hashlib
 import json
 import re
@@ -305,12 +306,16 @@ SILENT = (
     "weapp_audit_*",
     "wxa_media_check",
 )
-_SILENT = re.compile("|".join(map(fnmatch.translate, SILENT)))
+
+
+@functools.cache
+def _silent() -> re.Pattern[str]:
+    return re.compile("|".join(map(fnmatch.translate, SILENT)))
 
 
 def silent(message: Message) -> bool:
     """Whether the push shows no reply, so that `success` is all there is to answer."""
-    return message.kind == "event" and _SILENT.match(message.event) is not None
+    return message.kind == "event" and _silent().match(message.event) is not None
 
 
 # ---- from raw fields ------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import functools
 import itertools
 import json
 import re
@@ -15,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
-import regex
-
 if TYPE_CHECKING:
+    import regex
+
     from .msg import ImageMsg as ImageMsg
     from .msg import Msg as Msg
     from .msg import NewsMsg as NewsMsg
@@ -204,7 +205,7 @@ def decode(kept: str | Mapping[str, Any]) -> Reply:
 Fields: TypeAlias = Mapping[str, "str | int | Fields | Sequence[Fields]"]
 
 #: what XML 1.0 cannot hold at all
-_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def _shown(text: str) -> str:
@@ -361,7 +362,16 @@ def size(text: str) -> int:
 #: what is not cut, beside a grapheme cluster: a link, an address
 _WHOLE = re.compile(_LINK.pattern + r"|https?://[!#-;=?-~]+")
 #: \X; but plain flags are paired here, for \X counts all flags before each of them, which is quadratic
-_CLUSTER = regex.compile(r"[🇦-🇿]{2}(?![\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}])|\X")
+_CLUSTER = r"[🇦-🇿]{2}(?![\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}])|\X"
+
+
+@functools.cache
+def _clusters() -> regex.Pattern[str]:
+    import regex  # only a long text needs it
+
+    return regex.compile(_CLUSTER)
+
+
 #: where a cut is best, the best first
 _ENDS = (
     re.compile(r"\n\s*\n"),
@@ -430,11 +440,11 @@ class _Units:
 def _wholes(text: str) -> Iterator[str]:
     """The text, cut wherever it may be."""
     inside = {at for match in _WHOLE.finditer(text) for at in range(match.start() + 1, match.end())}
-    ends = (match.end() for match in _CLUSTER.finditer(text) if match.end() not in inside)
+    ends = (match.end() for match in _clusters().finditer(text) if match.end() not in inside)
     return (text[start:end] for start, end in itertools.pairwise(itertools.chain((0,), ends)))
 
 
 def _fitting(whole: str, limit: int) -> Iterator[str]:
     """What is longer than a piece as its clusters; and a cluster that is, as its characters."""
-    for part in (whole,) if size(whole) <= limit else _CLUSTER.findall(whole):
+    for part in (whole,) if size(whole) <= limit else _clusters().findall(whole):
         yield from (part,) if size(part) <= limit else part

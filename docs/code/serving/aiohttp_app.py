@@ -8,7 +8,7 @@ BOTS = {"shop": shop, "school": school}
 
 async def wechat(request: web.Request) -> web.Response:
     bot = BOTS[request.match_info["name"]]
-    response = await respond(bot, Request(request.method, request.query, {}, await request.read()))
+    response = await respond(bot, Request(request.method, request.query, await request.read()))
     answer = web.Response(body=response.body, status=response.status, headers=response.headers)
     await answer.prepare(request)
     await answer.write_eof()

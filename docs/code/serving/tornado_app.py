@@ -13,7 +13,7 @@ class WeChat(RequestHandler):
 
     async def exchange(self) -> None:
         request = self.request
-        response = await respond(self.bot, Request(request.method, query(request.query), {}, request.body))
+        response = await respond(self.bot, Request(request.method, query(request.query), request.body))
         self.set_status(response.status)
         for name, value in response.headers.items():
             self.set_header(name, value)

@@ -44,11 +44,10 @@ _log = logging.getLogger("wechat.web")
 
 @dataclass(frozen=True)
 class Request:
-    """What came: the query decoded, of a key that stands twice its first value; the names of headers in lower case."""
+    """What came: the query decoded, of a key that stands twice its first value."""
 
     method: str
     query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     #: seconds after which whoever serves it needs its one thread for others; None: it may be held
     patience: float | None = None
@@ -148,7 +147,10 @@ def paths(bots: Bots, path: str, health: str | None = None) -> dict[str, Answers
 
 def query(raw: str) -> dict[str, str]:
     """A query string, decoded. Of a key that stands twice, the first value."""
-    return dict(reversed(parse_qsl(raw, keep_blank_values=True)))
+    if "%" in raw or "+" in raw:
+        return dict(reversed(parse_qsl(raw, keep_blank_values=True)))
+    pairs = [pair.partition("=") for pair in raw.split("&") if pair]  # as WeChat's are
+    return {name: value for name, _, value in reversed(pairs)}
 
 
 def drawn(read: Callable[[int], bytes], length: int = MOST + 1) -> bytes:

@@ -100,14 +100,15 @@ async def _answer(bot: Answers, scope: Scope, body: bytes, receive: Receive) -> 
     """The response; what nobody reads where the client hangs up first. Most are there before it pays to look."""
     client = _Client(receive)
     answer = asyncio.ensure_future(respond(bot, _request(scope, body, client)))
+    looks = asyncio.get_running_loop().call_later(QUICK, client.watch, answer)
     try:
-        await asyncio.wait({answer}, timeout=QUICK)
-        if not answer.done():
-            either: set[asyncio.Future[Any]] = {answer, client.gone()}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        return answer.result() if answer.done() else given_up()
+        return await answer
+    except asyncio.CancelledError:
+        if not client.left:
+            raise
+        return given_up()
     finally:
-        answer.cancel()
+        looks.cancel()
         client.forget()
 
 
@@ -123,6 +124,15 @@ class _Client:
         if self._gone is None:
             self._gone = asyncio.ensure_future(self._hung_up())
         return self._gone
+
+    @property
+    def left(self) -> bool:
+        """Whether it is known to have hung up."""
+        return self._gone is not None and self._gone.done() and not self._gone.cancelled()
+
+    def watch(self, answer: asyncio.Future[Response]) -> None:
+        """Nobody waits for an answer whose client has hung up."""
+        self.gone().add_done_callback(lambda _: answer.cancel())
 
     async def listened(self) -> None:
         """Comes back where it has not."""
@@ -148,9 +158,7 @@ class _Client:
 
 
 def _request(scope: Scope, body: bytes, client: _Client) -> Request:
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    given = query(scope["query_string"].decode("latin-1"))
-    return Request(scope["method"], given, headers, body, listened=client.listened)
+    return Request(scope["method"], query(scope["query_string"].decode("latin-1")), body, listened=client.listened)
 
 
 async def _send(response: Response, send: Send) -> None:

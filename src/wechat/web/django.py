@@ -61,10 +61,9 @@ class _Response(HttpResponse):
 
 
 def _request(request: HttpRequest) -> Request:
-    headers = {name.lower(): value for name, value in request.headers.items()}
     held = patience(request.environ) if isinstance(request, WSGIRequest) else None
     given = query(request.META.get("QUERY_STRING", ""))
-    return Request(request.method or "", given, headers, drawn(request.read), held)
+    return Request(request.method or "", given, drawn(request.read), held)
 
 
 def _open(made: F) -> F:

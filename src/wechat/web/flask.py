@@ -21,9 +21,8 @@ class View:
     provide_automatic_options: ClassVar[bool] = False
 
     def __call__(self) -> Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
         given = query(request.query_string.decode("latin-1"))
-        came = Request(request.method, given, headers, drawn(request.stream.read), patience(request.environ))
+        came = Request(request.method, given, drawn(request.stream.read), patience(request.environ))
         response = self.bot.wait(respond(self.bot, came))
         made = Response(response.body, response.status, response.headers)
         if response.sent is not None:

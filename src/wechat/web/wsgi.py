@@ -49,10 +49,9 @@ class _Body(list[bytes]):
 
 
 def _request(environ: Environ) -> Request:
-    headers = {name[5:].lower().replace("_", "-"): environ[name] for name in environ if name.startswith("HTTP_")}
     body = drawn(environ["wsgi.input"].read, _length(environ))
     given = query(environ.get("QUERY_STRING", ""))
-    return Request(environ["REQUEST_METHOD"], given, headers, body, patience(environ))
+    return Request(environ["REQUEST_METHOD"], given, body, patience(environ))
 
 
 def patience(environ: Mapping[str, Any]) -> float | None:
