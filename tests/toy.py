@@ -36,6 +36,9 @@ class Toy:
     def payload(self, message: Note) -> Any:
         return [message.kind, message.text]
 
+    def words(self, payload: Any) -> str | None:
+        return payload[1] if payload[0] == "text" else None
+
     def message(self, payload: Any, id: str, created: int, pattern: str | None = None, flags: int = 0) -> Note:
         kind, text = payload
         return (Picture if kind == "image" else Note)(text, id, created)

@@ -71,6 +71,9 @@ class Medium:
         found = re.compile(pattern, flags).search(message.key if message.kind == "event" else message.text)
         return message if found is None else message.with_match(found)
 
+    def words(self, payload: Any) -> str | None:
+        return payload if isinstance(payload, str) else None
+
     def silent(self, message: receive.Message) -> bool:
         return receive.silent(message)
 

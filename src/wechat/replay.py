@@ -101,6 +101,9 @@ class Medium(Protocol):
     ) -> Any:
         """The message that `payload` was made from, with what the route's pattern found in it."""
 
+    def words(self, payload: journal.Payload) -> str | None:
+        """What was typed, of a message that is nothing but text; None of any other."""
+
     def say(self, what: Any) -> Any:
         """Something to say, encoded; None for nothing. Raises TypeError or ValueError for what cannot be said."""
 
@@ -153,6 +156,13 @@ class Said(msgspec.Struct, frozen=True):
 class Reopening(Ask[Any]):
     """What a dialog stands at that returned `again`: the message that opens it anew."""
 
+    kind: str = "text"
+
+
+class Typed(msgspec.Struct, frozen=True):
+    """As much of a message that is nothing but text as most asks look at."""
+
+    text: str
     kind: str = "text"
 
 
@@ -377,7 +387,7 @@ class Machine:
 
     def _answered(self, entry: journal.Answered) -> None:
         ask = self._answers(entry)
-        message = self._medium.message(entry.payload, entry.message, entry.created)
+        message = self._message(ask, entry)
         if not accepts(ask, message):
             self.diverge(f"a {message.kind} message", f"{ask!r}, which does not accept it")
         if not chooses(ask, message, entry.chose):
@@ -388,6 +398,14 @@ class Machine:
             return
         value, error = self._read(ask, message)
         self._go(value, error)
+
+    def _message(self, ask: Ask[Any], entry: journal.Answered) -> Any:
+        """What answers the ask: the message, or what was typed, where no more of it is looked at."""
+        if ask.accept is None and not ask.dated and not isinstance(ask, Reopening):
+            text = self._medium.words(entry.payload)
+            if text is not None:
+                return Typed(text)
+        return self._medium.message(entry.payload, entry.message, entry.created)
 
     def _misread(self, entry: journal.Misread) -> None:
         ask = self._answers(entry)
@@ -454,11 +472,11 @@ class Machine:
 
     def _answers(self, entry: journal.Answered) -> Ask[Any]:
         """The ask that an answer is for: of the same key, or else of the same kind."""
+        if isinstance(self.want, Ask) and fits(self.want, entry.key):
+            return self.want
         wanted = f"an answer{to(entry.key)}"
         ask = self._asks(entry, wanted)
-        if not fits(ask, entry.key):
-            self.diverge(wanted, f"{ask!r} with key {ask.key!r}" if isinstance(entry.key, str) else repr(ask))
-        return ask
+        self.diverge(wanted, f"{ask!r} with key {ask.key!r}" if isinstance(entry.key, str) else repr(ask))
 
     def _asks(self, entry: Entry, expected: str) -> Ask[Any]:
         if not isinstance(self.want, Ask):
@@ -641,6 +659,8 @@ class Machine:
     def _refuse_letters(self, command: Any) -> None:
         """``yield from "text"`` would ask a letter at a time."""
         inner: Any = self._parts[-1]
+        if getattr(inner, "gi_yieldfrom", None) is None:
+            return
         while inspect.isgenerator(inner) and inner.gi_yieldfrom is not None:
             inner = inner.gi_yieldfrom
         if not (inspect.isgenerator(inner) or inspect.iscoroutine(inner) or inspect.isawaitable(inner)):

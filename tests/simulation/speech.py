@@ -73,6 +73,9 @@ class Voice:
     def payload(self, message: Note) -> Any:
         return [message.event or message.kind, message.text, message.key]
 
+    def words(self, payload: Any) -> str | None:
+        return str(payload[1]) if payload and payload[0] == "text" else None
+
     def message(self, payload: Any, id: str, created: int, pattern: str | None = None, flags: int = 0) -> Note:
         kind, text, key = payload or ["text", "", ""]
         return KINDS[kind](text, id, created, key=key)
