@@ -462,7 +462,7 @@ def holds(rec: record.Record) -> dict[str, Any]:
     entries = [
         {"": type(entry).__name__, **msgspec.structs.asdict(entry)} for entry in map(journal.decode, rec.journal)
     ]
-    kept = {**dataclasses.asdict(rec), "journal": entries}
+    kept = {**msgspec.structs.asdict(rec), "journal": entries}
     return dict(json.loads(json.dumps(kept, default=msgspec.structs.asdict)))
 
 

@@ -251,7 +251,10 @@ def serve(path: str) -> None:
             if name == "patch":
                 arguments[2] = Patch(*arguments[2])
             answer = loop.run_until_complete(getattr(store, name)(*arguments))
-            print(json.dumps(None if answer is None else [getattr(answer, name) for name in answer.__annotations__]), flush=True)
+            print(
+                json.dumps(None if answer is None else [getattr(answer, name) for name in answer.__annotations__]),
+                flush=True,
+            )
         loop.run_until_complete(store.close())
 
 

@@ -489,7 +489,8 @@ def test_each_state_has_words_of_its_own(
     changed: dict[str, Any], ago: int, shown: list[str], url: str, run: Callable[..., tuple[int, str, str]]
 ) -> None:
     rec = everything(wall_clock() - ago)
-    rec.__dict__.update(changed)
+    for name, value in changed.items():
+        setattr(rec, name, value)
     keep(url, record.fields(rec))
     code, out, _ = run("inspect", USER)
     assert code == 0

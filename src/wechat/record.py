@@ -15,11 +15,11 @@ Rule 5: nothing leaves the unread replies but in the write that binds it; bound 
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import operator
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -130,8 +130,7 @@ class Datum(Part, frozen=True):
     expires: int | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """What is on record of the ask that the dialog waits at."""
 
     timeout: float = 0  # ms; math.inf: for ever
@@ -140,8 +139,7 @@ class Standing:
     key: str | int | None = None  # as an answer to it has it
 
 
-@dataclasses.dataclass
-class Record:
+class Record(msgspec.Struct):
     """Everything of one conversation. Its parts are frozen; a copy shares them."""
 
     owner: str = ""  # the lease: "worker:turn"
@@ -156,18 +154,15 @@ class Record:
     cancelled: bool = False  # the turn under way is to be dropped, and whoever runs it does not know yet
     watermark: int = -1  # the youngest CreateTime of a message that was forgotten, seconds
     count: int = 0  # of unread replies, ever
-    journal: Lines = dataclasses.field(default_factory=Lines)
-    seen: dict[str, Seen] = dataclasses.field(default_factory=dict)
-    unread: dict[int, Unread] = dataclasses.field(default_factory=dict)
+    journal: Lines = msgspec.field(default_factory=Lines)
+    seen: dict[str, Seen] = msgspec.field(default_factory=dict)
+    unread: dict[int, Unread] = msgspec.field(default_factory=dict)
     partial: Partial | None = None
-    data: dict[str, Datum] = dataclasses.field(default_factory=dict)
-    told: dict[str, int] = dataclasses.field(
-        default_factory=dict
-    )  # what was told, by its key, and until when it is known
+    data: dict[str, Datum] = msgspec.field(default_factory=dict)
+    told: dict[str, int] = msgspec.field(default_factory=dict)  # what was told, by its key, and until when it is known
 
     def copy(self) -> Record:
-        made = Record.__new__(Record)
-        made.__dict__.update(self.__dict__)
+        made = copy(self)
         made.journal, made.seen, made.unread = Lines.of(self.journal), {**self.seen}, {**self.unread}
         made.data, made.told = {**self.data}, {**self.told}
         return made
@@ -950,7 +945,8 @@ def _head(rec: Record) -> str:
 def _read_head(rec: Record, values: list[Any]) -> None:
     if values[0] > FORMAT:
         raise UnknownFormat("the record was written by a newer version", found=values[0], known=FORMAT)
-    rec.__dict__.update(zip(_HEAD, values[1:], strict=False))
+    for name, value in zip(_HEAD, values[1:], strict=False):
+        setattr(rec, name, value)
     timeout, *more = values[1 + len(_HEAD) :]
     if timeout is not None:
         key = more.pop(0) if more and not isinstance(more[0], list) else None

@@ -472,11 +472,12 @@ class Machine:
 
     def _answers(self, entry: journal.Answered) -> Ask[Any]:
         """The ask that an answer is for: of the same key, or else of the same kind."""
-        if isinstance(self.want, Ask) and fits(self.want, entry.key):
-            return self.want
-        wanted = f"an answer{to(entry.key)}"
-        ask = self._asks(entry, wanted)
-        self.diverge(wanted, f"{ask!r} with key {ask.key!r}" if isinstance(entry.key, str) else repr(ask))
+        ask = self.want
+        if not (isinstance(ask, Ask) and fits(ask, entry.key)):
+            wanted = f"an answer{to(entry.key)}"
+            ask = self._asks(entry, wanted)
+            self.diverge(wanted, f"{ask!r} with key {ask.key!r}" if isinstance(entry.key, str) else repr(ask))
+        return ask
 
     def _asks(self, entry: Entry, expected: str) -> Ask[Any]:
         if not isinstance(self.want, Ask):
