@@ -23,6 +23,8 @@ def playing() -> dict[str, Coroutine[Any, Any, Any]]:
     return {
         "redis": chaos("redis", 20, numbers=3, over=4),
         "sqlite": chaos("sqlite", 20, numbers=3, over=4),
+        "cluster": chaos("cluster", 10, numbers=3, over=6),
+        "sentinel with WAIT": chaos("sentinel with WAIT", 10, numbers=3, over=6),
         "long step": scenes.long_step("redis", 11, 3),
         "choice": scenes.click_while_choosing(),
         "store down": scenes.store_down(),

@@ -16,6 +16,7 @@ from anyio.abc import TaskStatus
 from anyio.lowlevel import checkpoint
 
 import model
+from fleets import Cluster, Guarded, running_cluster, running_guarded
 from servers import running_redis
 from wechat import Bot, TextMessage, remember, stores
 from wechat.errors import ConfigurationError
@@ -66,10 +67,10 @@ class ClockedBench:
 
 
 class RedisBench:
-    """For Redis, whose clock nobody moves: what expires does so earlier instead."""
+    """For Redis, whose clock nobody moves: what expires does so earlier instead. `masters`: the clients of all that keep records."""
 
-    def __init__(self, url: str) -> None:
-        self._url, self._client = url, redis.Redis.from_url(url)
+    def __init__(self, url: str, *masters: Any) -> None:
+        self._url, self._masters = url, masters or [redis.Redis.from_url(url)]
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Store]:
@@ -78,18 +79,27 @@ class RedisBench:
         await store.close()
 
     def now(self) -> int:
-        seconds, micros = self._client.time()
+        seconds, micros = self._masters[0].time()
         return int(seconds) * 1000 + int(micros) // 1000
 
     def let_pass(self, ms: int) -> None:
-        for key in self._client.scan_iter():
-            left = self._client.pttl(key)
-            if left >= 0:
-                self._client.pexpire(key, left - ms)
+        for client in self._masters:
+            for key in client.scan_iter():
+                left = client.pttl(key)
+                if left >= 0:
+                    client.pexpire(key, left - ms)
 
     def kept(self, store: Store) -> str:
-        keys = self._client.keys()
-        return repr([(key, self._client.hgetall(key)) for key in keys] + self._client.pubsub_channels())
+        return repr(
+            [
+                [(key, client.hgetall(key)) for key in client.scan_iter()] + client.pubsub_channels()
+                for client in self._masters
+            ]
+        )
+
+
+def _fleet(fleet: Cluster | Guarded, options: str = "") -> RedisBench:
+    return RedisBench(fleet.url + options, *(server.client for server in fleet.masters()))
 
 
 BENCHES: dict[str, Callable[[Path, ExitStack], Bench]] = {
@@ -99,6 +109,9 @@ BENCHES: dict[str, Callable[[Path, ExitStack], Bench]] = {
         lambda store: repr([file.read_bytes() for file in folder.iterdir()]),
     ),
     "redis": lambda folder, servers: RedisBench(f"redis://127.0.0.1:{servers.enter_context(running_redis(folder))}/3"),
+    "cluster": lambda folder, servers: _fleet(servers.enter_context(running_cluster(folder))),
+    "sentinel": lambda folder, servers: _fleet(servers.enter_context(running_guarded(folder))),
+    "replicas": lambda folder, servers: _fleet(servers.enter_context(running_guarded(folder)), "?wait_replicas=1"),
 }
 
 
@@ -522,6 +535,12 @@ def test_a_url_names_a_store(folder: Path) -> None:
         "REDIS://:pw@[::1]:6380/15",
         "rediss://u:p@redis.example.com/0",
         "unix:///run/r.sock?db=2",
+        "redis+cluster://localhost",
+        "Redis+Cluster://:pw@a.example.com,[::1]:7001,10.0.0.3:7002/0?wait_replicas=2&wait_ms=900",
+        "rediss+cluster://u:p%40@a:7000?ssl_cert_reqs=none",
+        "redis+sentinel://a,b:26380/mymaster",
+        "rediss+sentinel://u:p@a,b:26380/mymaster/3?sentinel_password=s%2F&sentinel_username=w",
+        "redis://localhost?wait_replicas=1",
     ):
         assert isinstance(stores.open(url), RedisStore)
 
@@ -546,6 +565,20 @@ def test_a_url_names_a_store(folder: Path) -> None:
         ("rediss://localhost/0?such=nonsense", "is no URL of a Redis"),
         ("unix://", "is no URL of a Redis"),
         ("rediss://localhost@[bad/0", "is no URL of a Redis"),
+        ("redis+cluster://", "host:port"),
+        ("redis+cluster://a:7000,", "host:port"),
+        ("redis+cluster://a:70000", "host:port"),
+        ("redis+cluster://a:port", "host:port"),
+        ("redis+cluster://a:7000/1", "no database but 0"),
+        ("redis+cluster://a:7000?sentinel_password=x", "is no URL of a Redis"),
+        ("redis+sentinel://a:26379", "the name they know the master by"),
+        ("redis+sentinel://a:26379/", "the name they know the master by"),
+        ("redis+sentinel://a:26379/name/first", "the name they know the master by"),
+        ("redis+sentinel://a:26379/name?such=nonsense", "is no URL of a Redis"),
+        ("redis+nobody://a", "'redis\\+nobody'"),
+        ("unix+cluster:///run/r.sock", "'unix\\+cluster'"),
+        ("redis://localhost?wait_replicas=some", "wait_replicas cannot be that"),
+        ("redis://localhost?wait_replicas=1&wait_ms=3000", "wait_ms must be less than 3000"),
     ],
 )
 def test_a_url_that_names_none_is_met_by_what_would_be_right(url: str, what: str) -> None:

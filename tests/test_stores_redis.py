@@ -195,7 +195,7 @@ def commands(client: Any) -> int:
 
 
 def hears(store: RedisStore, key: str) -> bool:
-    return store._line is not None and store._line.ear.known(key) is not None
+    return store._lines is not None and store._lines.ear.known(key) is not None
 
 
 async def test_a_patch_that_wakes_is_published_and_one_that_does_not_is_not(
@@ -284,8 +284,8 @@ async def test_a_store_that_waits_for_nothing_listens_to_nothing(store: RedisSto
     await store.patch(key, "", Patch("v1", {}, wake=True))
     await store.wait(key, (await store.load(key)).now + 600_000, "never")
     await store.wait(key, 0)
-    assert store._line is not None
-    assert store._line.ear._life is None
+    assert store._lines is not None
+    assert store._lines.ear._life is None
     assert len(listening(client)) == before
 
 
@@ -314,7 +314,7 @@ async def test_what_was_written_while_a_load_was_under_way_is_seen_by_who_waits_
     async with in_time() as tasks:
         tasks.start_soon(store.wait, key, now + 600_000, "v1")
         await until(lambda: hears(store, key))
-        ear = store._line.ear if store._line else None
+        ear = store._lines.ear if store._lines else None
         assert ear is not None
         before = ear.known(key)
         client.publish(key, "")
@@ -444,8 +444,8 @@ async def test_a_server_that_would_lose_conversations_is_warned_of_once_behind_t
         await inspected(store)
         await store.close()
         await store.load("k")
-        assert store._line is not None
-        assert store._line._tasks == set()
+        assert store._lines is not None
+        assert store._lines._tasks == set()
         await store.close()
     assert [(line.name, line.levelno) for line in caplog.records] == [("wechat.stores", logging.WARNING)] * len(
         warnings
@@ -455,8 +455,8 @@ async def test_a_server_that_would_lose_conversations_is_warned_of_once_behind_t
 
 
 async def inspected(store: RedisStore) -> None:
-    assert store._line is not None
-    await asyncio.wait(store._line._tasks)
+    assert store._lines is not None
+    await asyncio.wait(store._lines._tasks)
 
 
 async def test_a_server_that_tells_nothing_of_itself_is_not_judged(
@@ -693,7 +693,7 @@ async def test_who_still_waits_as_a_store_is_closed_is_told_so(url: str, client:
     await store.load(key)
     client.execute_command("CLIENT", "PAUSE", "300", "ALL")
     asked = [asyncio.ensure_future(store.load(f"{key}{i}")) for i in range(50)]
-    while store._line is None or not store._line._waiting:
+    while store._lines is None or not (store._lines.only and store._lines.only._waiting):
         await checkpoint()
     await store.close()
     came = await gathered(*asked)

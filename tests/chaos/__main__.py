@@ -9,6 +9,14 @@ import sys
 from . import scenes
 from .run import chaos
 
+#: how each kind of store is tried. With WAIT, a write counts when a replica has it
+STORES = {
+    "redis": ["redis"],
+    "sqlite": ["sqlite"],
+    "cluster": ["cluster", "cluster with WAIT"],
+    "sentinel": ["sentinel", "sentinel with WAIT"],
+}
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="chaos")
@@ -16,9 +24,9 @@ def main() -> int:
     parser.add_argument("--numbers", type=int, default=6)
     parser.add_argument("--every", type=float, default=3.0, help="seconds between two kills")
     parser.add_argument("--over", type=float, default=60.0, help="seconds within which the users begin")
-    parser.add_argument("--store", choices=("redis", "sqlite"), action="append")
+    parser.add_argument("--store", choices=STORES, action="append")
     given = parser.parse_args()
-    for kind in given.store or ("redis", "sqlite"):
+    for kind in [kind for store in given.store or STORES for kind in STORES[store]]:
         verdict = asyncio.run(
             chaos(kind, given.users, numbers=given.numbers, every=given.every, over=given.over, stops=True)
         )

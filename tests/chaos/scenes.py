@@ -13,7 +13,7 @@ from pathlib import Path
 
 from servers import free_port
 
-from .run import scene
+from .run import Redis, scene
 from .wechat import FAULT, Broken, User, WeChat
 from .workers import HERE, Worker, running
 
@@ -57,7 +57,7 @@ async def store_down() -> tuple[str, int, str, str]:
     """Redis is gone, and comes back. Gives what is said meanwhile, to which push, what steps ran, and what is said afterwards."""
     with scene("redis") as (folder, environment, redis), running(1, environment, folder / "log") as workers:
         await _ready(workers)
-        assert redis is not None
+        assert isinstance(redis, Redis)
         wechat = WeChat(lambda: [workers[0].port])
         await wechat.send("oC", "text", "想")
         redis.end()

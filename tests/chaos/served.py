@@ -41,7 +41,7 @@ def add_in_a_thread(total: int, number: int, *, idempotency_key: str = "") -> li
 def added(total: int, number: int, key: str) -> list[Any]:
     """The sum, and a receipt that no other run gives."""
     receipt = secrets.token_hex(4)
-    ledger("add", key, receipt)
+    ledger("add", key, receipt, number)
     return [total + number, receipt]
 
 

@@ -27,7 +27,7 @@ class WeChat:
 
     def __init__(self, ports: Callable[[], Sequence[int]], *, repeats: float = 0.0) -> None:
         self.ports, self.repeats = ports, repeats
-        self.answers: defaultdict[str, set[str]] = defaultdict(set)
+        self.answers: defaultdict[str, dict[str, float]] = defaultdict(dict)  # and when each was first given
         self.pushes = self.faults = 0
         self.longest = 0.0  # seconds that a push took that was answered
         self._strays: defaultdict[str, list[asyncio.Task[None]]] = defaultdict(list)
@@ -82,7 +82,7 @@ class WeChat:
         if came in (b"", b"success"):
             return ""
         text = reply.visible(str(receive.fields(came)["Content"]))
-        self.answers[message].add(text)
+        self.answers[message].setdefault(text, time.monotonic())
         return text
 
 
@@ -116,16 +116,24 @@ class Broken(AssertionError):
 
 
 class User:
-    """Somebody who adds numbers, reads what the account says, and does not give up."""
+    """Somebody who adds numbers, reads what the account says, and does not give up.
 
-    def __init__(self, wechat: WeChat, name: str, numbers: Sequence[int]) -> None:
-        self.wechat, self.name, self.numbers = wechat, name, numbers
+    `failed_over`: whether the store may have gone back in time by now. Then results that were shown may be gone, which is
+    counted; what is there must hold together all the same.
+    """
+
+    def __init__(
+        self, wechat: WeChat, name: str, numbers: Sequence[int], failed_over: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.wechat, self.name, self.numbers, self._failed_over = wechat, name, numbers, failed_over
         self.receipts: list[str] = []
+        self.lost = 0  # results that were shown, and are gone
+        self.told: list[tuple[int, list[str]]] = []  # each sum, and of what
         self.seen: list[str] = []
         self.unseen = False
 
     async def talk(self) -> None:
-        said = await self._say("累加器")
+        said, silent = await self._say("累加器"), 0
         for _ in range(60 + 20 * len(self.numbers)):
             if (end := re.search(r"一共 (\d+) \[(.*?)\]", said)) is not None:
                 self._check(int(end[1]), len(self.numbers), end[2])
@@ -134,6 +142,10 @@ class User:
             if said == "" and self._ended_unseen():
                 self.unseen = True
                 return
+            silent = silent + 1 if said == "" else 0
+            if silent > 3 and self._failed_over():  # not even that something was begun is known
+                self._lose(0)
+                typed, silent = "累加器", 0
             if typed == "继续":
                 await asyncio.sleep(0.5)
             said = await self._say(typed)
@@ -164,12 +176,22 @@ class User:
     def _check(self, total: int, count: int, receipts: str) -> None:
         """The sum is right, and what a step gave once is what it gave for ever."""
         used = receipts.split()
+        self.told.append((total, used))
+        if self._failed_over() and len(used) == count:  # whether it adds up is judged in the end
+            pairs = enumerate(zip(used, self.receipts, strict=False))
+            self._lose(next((place for place, (one, other) in pairs if one != other), len(self.receipts)))
+            self.receipts = max(used, self.receipts, key=len)
+            return
         same = used[: len(self.receipts)] == self.receipts[: len(used)]
         if total != sum(self.numbers[:count]) or len(used) != count or not same:
             raise Broken(
                 f"{self.name} has {self.numbers}, {self.receipts}: {count} of them are {total} {used}: {self.seen[-8:]}"
             )
         self.receipts = max(used, self.receipts, key=len)
+
+    def _lose(self, kept: int) -> None:
+        self.lost += len(self.receipts) - kept
+        self.receipts = self.receipts[:kept]
 
     async def _say(self, text: str) -> str:
         said = await self.wechat.send(self.name, "text", text)

@@ -173,7 +173,8 @@ def wrong(what: str) -> ConfigurationError:
     return ConfigurationError(
         f"the store (argument store=, variable WECHAT_STORE) {what}. Right would be: sqlite:///bot.db, a file in the "
         "working folder; sqlite:////var/lib/bot.db, a file anywhere; redis://:password@localhost:6379/0, a Redis; "
-        "memory://, lost when the process ends"
+        "redis+cluster://:password@host:6379,host:6379, a Redis Cluster; redis+sentinel://:password@host:26379,host:26379/name/0, "
+        "the master of that name behind Sentinels; memory://, lost when the process ends"
     )
 
 
@@ -209,6 +210,10 @@ _SCHEMES: Mapping[str, tuple[Callable[[str], Store], bool]] = {
     "redis": (_redis, True),
     "rediss": (_redis, True),
     "unix": (_redis, True),
+    "redis+cluster": (_redis, True),
+    "rediss+cluster": (_redis, True),
+    "redis+sentinel": (_redis, True),
+    "rediss+sentinel": (_redis, True),
 }
 
 

@@ -6,7 +6,8 @@
 --          values that are put
 -- Gives    {1, time, 1 where nobody could be told}, or {0, time, names and values}
 --
--- A patch made again finds its own version: its acknowledgement was lost. A call takes some 8,000 arguments at most, so
+-- A patch made again finds its own version: its acknowledgement was lost. Then the version is written once more: a server that
+-- is no master any more refuses that, and where replicas are waited for (WAIT), what they must have is behind it. A call takes some 8,000 arguments at most, so
 -- what is many goes in slices. A script that fails keeps what it has written: whatever may be refused comes first, or is
 -- no error (a user may lack the right to publish; then those who wait must look).
 
@@ -17,6 +18,7 @@ local there = redis.call('HGET', key, 'v') or ''
 local time = redis.call('TIME')
 
 if there == version then
+  redis.call('HSET', key, 'v', version)
   return {1, time}
 end
 if there ~= stands then

@@ -14,6 +14,15 @@ Rules that this file obeys:
 6. A few commands are under way at once; who comes meanwhile waits for one of them, and all who wait go together, as one
    pipeline. So one user's command is sent at once, and a thousand users' cost a fraction of a thousand.
 7. What the server is like is looked at once in each process, behind the first answer: it delays nothing, and fails nothing.
+8. Where the records lie on several servers, or on one that changes, `topology` knows it, and each server has a line of its
+   own: one that is gone holds up nobody else. Who is told that another server has the record goes there. Who meets a server
+   that cannot be used asks anew which it is, and goes there if that is another; else the caller asks again, with the same
+   patch.
+9. Where the URL says that replicas must have a write (``wait_replicas``), WAIT follows it on the same connection, and where
+   too few have it in time, the store counts as not reached. The patch is on record all the same: made again, it writes its
+   version once more, so that WAIT asks of the replicas what they have now, and not what this connection wrote last, which
+   may be nothing. Nobody hears "written" before they have it; who loads meanwhile sees it, and what they write on it is
+   waited for together with it.
 """
 
 from __future__ import annotations
@@ -26,7 +35,6 @@ import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,22 +44,24 @@ from ..errors import ConfigurationError, StoreUnreachable
 from . import Bell, Loaded, Patch, Signal, Written, pauses, wrong
 
 try:
-    from redis.asyncio import BlockingConnectionPool, Redis
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
+    from redis.asyncio import Redis
     from redis.exceptions import ConnectionError as Disconnected
     from redis.exceptions import NoScriptError, RedisError, ResponseError
     from redis.exceptions import TimeoutError as SlowAnswer
 except ImportError:
     raise ConfigurationError("a store in Redis needs the package redis: pip install 'wechat-dialog[redis]'") from None
 
+from .topology import STRAY, Address, Way, Wrong, code, pool, redirected, servers
 from .wire import Wire
 
 _PATCH = (importlib.resources.files(__package__) / "patch.lua").read_text("utf-8")
 _LOAD = "return {redis.call('TIME'), redis.call('HGETALL', KEYS[1])}"
 _LOOK = "return {redis.call('TIME'), redis.call('HGET', KEYS[1], 'v')}"
+#: it writes first, whether or not there is anything: made again on another connection, it is waited for as well
+_ERASE = "redis.pcall('PUBLISH', KEYS[1], '') redis.pcall('SET', KEYS[1], '') return redis.call('UNLINK', KEYS[1])"
+_SCRIPTS = {"load": _LOAD, "look": _LOOK, "patch": _PATCH, "erase": _ERASE}
 
-#: what stands behind the server in a URL
+#: what stands behind the server in a URL that names one
 _PATHS = {"redis": r"(/\d*)?", "rediss": r"(/\d*)?", "unix": "/.+"}
 #: the field that holds the version. A record's own fields that begin with it get another one in front
 _VERSION = "v"
@@ -59,8 +69,8 @@ _VERSION = "v"
 _PATIENCE = 3.0
 #: commands, or pipelines of them, under way at once
 _FLIGHTS = 4
-#: connections of one process; more commands at once wait for one of them
-_CONNECTIONS = 32
+#: how often a command is sent on to another server
+_SENT_ON = 5
 #: seconds before a connection that broke is opened again to listen on
 _APART = 0.25
 
@@ -70,18 +80,20 @@ _log = logging.getLogger("wechat.stores")
 class RedisStore:
     """Keeps records in the Redis that `url` names: ``redis://``, ``rediss://`` (TLS) or ``unix://``. `patience`: seconds.
 
-    Raises `ConfigurationError` for a URL that names none.
+    ``redis+cluster://host:port,host:port`` names a Cluster by some of its nodes, ``redis+sentinel://host:port,host:port/name``
+    the master that these Sentinels know by that name (``rediss+…``: with TLS). Raises `ConfigurationError` for a URL that
+    names none.
     """
 
     def __init__(self, url: str, *, patience: float = _PATIENCE) -> None:
         self.url, self._patience = url, patience
         self._bell = Bell()
-        self._line: _Line | None = None
-        self._inherited: list[_Line] = []
+        self._lines: _Lines | None = None
+        self._inherited: list[_Lines] = []
         self._where = _shown(url)
         self._ahead = 0.0  # the store's time, less the local monotonic clock
         self._inspected = 0  # in which process
-        self._check()
+        self._way = self._checked()
 
     def __repr__(self) -> str:
         return f"RedisStore({self._where!r})"
@@ -141,10 +153,10 @@ class RedisStore:
         await self._run("erase", key)
 
     async def close(self) -> None:
-        line, self._line = self._line, None
-        if line is not None and line.usable():
+        lines, self._lines = self._lines, None
+        if lines is not None and lines.usable():
             with anyio.CancelScope(shield=True):
-                await line.close()
+                await lines.close()
 
     async def _look(self, key: str) -> str:
         now, version = await self._run("look", key)
@@ -159,11 +171,11 @@ class RedisStore:
 
     async def _run(self, command: str, key: str, *arguments: Any) -> Any:
         with self._reaching():
-            line = await self._opened()
-            answer = await line.ask(command, key, arguments)
-        if self._inspected != line.process:
-            self._inspected = line.process
-            line.beside(line.inspect(self._where))
+            lines = await self._opened()
+            answer = await (lines.only or lines).ask(command, key, arguments)
+        if self._inspected != lines.process:
+            self._inspected = lines.process
+            lines.beside(lines.inspect(self._where))
         return answer
 
     async def _ear(self) -> _Ear:
@@ -177,88 +189,82 @@ class RedisStore:
         except (RedisError, OSError) as error:
             raise StoreUnreachable(f"the Redis at {self._where} cannot be used: {error}") from error
 
-    async def _opened(self) -> _Line:
+    async def _opened(self) -> _Lines:
         """The connections that belong here and now."""
-        if self._line is None or not self._line.usable():
-            if self._line is not None and self._line.process != os.getpid():
-                self._inherited.append(self._line)
-            line = self._line = _Line(self._pool(), self._bell, self._patience)
-            await line.open()
-        return self._line
+        if self._lines is None or not self._lines.usable():
+            if self._lines is not None and self._lines.process != os.getpid():
+                self._inherited.append(self._lines)
+            lines = self._lines = _Lines(self._way, self._bell, self._patience)
+            await lines.open()
+        return self._lines
 
-    def _check(self) -> None:
-        """Raises `ConfigurationError` for a URL that names no Redis, or has options that nobody knows. Opens nothing."""
+    def _checked(self) -> Way:
+        """What the URL says. Raises `ConfigurationError` where it names no Redis, or has options that nobody knows. Opens nothing."""
         wrongly = f"is no URL of a Redis, {self._where!r}"
         try:
-            parts = urlsplit(self.url)
+            way = Way.read(self.url)
+            parts = urlsplit(way.to(*way.servers[:1]))
             port = parts.port
+        except Wrong as error:
+            raise wrong(f"{wrongly} ({error}; write # / ? @ in a password as %23 %2F %3F %40)") from None
         except ValueError:  # which may repeat what stands in the place of the port
             raise wrong(f"{wrongly} (write # / ? @ in a password as %23 %2F %3F %40)") from None
         if port == 0 or not re.fullmatch(_PATHS.get(parts.scheme, ""), parts.path):
             path = "the path must be the number of a database, or with unix:// that of a socket"
             raise wrong(f"{wrongly} ({path}; write # / ? @ in a password as %23 %2F %3F %40)")
+        if way.waits[0] and way.waits[1] >= self._patience * 1000:
+            raise wrong(f"{wrongly} (wait_ms must be less than {self._patience * 1000:g})")
         try:
-            self._pool().make_connection()  # type: ignore[no-untyped-call]
+            for url in (way.to(*way.servers[:1]), *map(way.to_sentinel, way.servers[:1])):
+                pool(url, self._patience).make_connection()  # type: ignore[no-untyped-call]
         except (ValueError, TypeError, RedisError) as error:
             raise wrong(f"{wrongly} ({error})") from None
-
-    def _pool(self) -> BlockingConnectionPool:
-        return BlockingConnectionPool.from_url(
-            self.url,
-            max_connections=_CONNECTIONS,
-            timeout=self._patience,
-            socket_connect_timeout=self._patience,
-            retry=Retry(NoBackoff(), 1, (Disconnected,)),
-            retry_on_error=[Disconnected],  # redis-py before 6 looks here
-            decode_responses=True,
-            protocol=2,
-        )
+        return way
 
 
 class _Line:
-    """The connections of one process and one event loop."""
+    """The commands that one process, on one event loop, has under way to one server."""
 
-    def __init__(self, pool: BlockingConnectionPool, bell: Bell, patience: float) -> None:
-        self.process = os.getpid()
+    def __init__(
+        self,
+        client: Redis,
+        waits: tuple[int, int],
+        patience: float,
+        beside: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._client = Redis(connection_pool=pool)
-        script = self._client.register_script
-        self.commands = {
-            "load": script(_LOAD),
-            "look": script(_LOOK),
-            "patch": script(_PATCH),
-            "erase": script("redis.pcall('PUBLISH', KEYS[1], '') return redis.call('UNLINK', KEYS[1])"),
-        }
+        self._client, self._waits, self._patience, self.beside = client, waits, patience, beside
+        self._names = {name: client.register_script(script).sha for name, script in _SCRIPTS.items()}
         self._under_way, self._closed = 0, False
         self._waiting: list[_Asked] = []
-        self._pool, self._wires, self._free = pool, list[Wire](), list[Wire]()
-        self.ear = _Ear(bell, pool.make_connection, patience, self.beside)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._patience = patience
-        self._life = self._living(pool)
+        self._wires, self._free = list[Wire](), list[Wire]()
 
     async def ask(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
         """What the server answers."""
-        asked = _Asked(command, key, arguments, self._loop.create_future())
+        asked = _Asked(command, key, arguments)
         if self._under_way < _FLIGHTS:
-            await self._fly([asked])
+            [came] = await self._flown([asked])
         else:
+            asked.answer = self._loop.create_future()
             self._waiting.append(asked)
-        return await asked.answer
+            came = await asked.answer
+        if isinstance(came, Exception):
+            raise came
+        return came
 
-    async def _fly(self, crew: list[_Asked]) -> None:
-        """Send these, and have those who wait then sent behind them."""
+    async def _flown(self, crew: Sequence[_Asked]) -> list[Any]:
+        """Send these, and have those who wait then sent behind them. Gives the answers, or what is wrong."""
         self._under_way += 1
         try:
-            answers = await self._answers(crew)
+            return await self._answers(crew)
         except (RedisError, OSError) as error:
             if isinstance(error, Disconnected | SlowAnswer | OSError):  # whoever waits would wait in vain, too
-                crew, self._waiting = crew + self._waiting, []
-            answers = [error] * len(crew)
+                waiting, self._waiting = self._waiting, []
+                _answer(waiting, [error] * len(waiting))
+            return [error] * len(crew)
         finally:
             self._under_way -= 1
             self._next()
-        _answer(crew, answers)
 
     def _next(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -267,45 +273,190 @@ class _Line:
         elif waiting:
             self.beside(self._fly_for(waiting))
 
-    async def _fly_for(self, crew: list[_Asked]) -> None:
+    async def _fly_for(self, crew: Sequence[_Asked]) -> None:
         """For others, who get an answer whatever happens."""
         try:
-            await self._fly(crew)
+            _answer(crew, await self._flown(crew))
         finally:
             _answer(crew, [Disconnected("the connection was closed")] * len(crew))  # if they have none yet
 
-    async def _answers(self, crew: list[_Asked]) -> list[Any]:
-        wire = self._free.pop() if self._free else self._wire()
-        try:
-            answers = await self._sent(wire, "EVALSHA", crew)
+    async def ask_where_it_comes(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
+        """What the server answers to which a Cluster moves the record just now."""
+        with self._wire() as wire:
+            [came] = await self._sent(wire, [_Asked(command, key, arguments)], whole=True, asking=True)
+        if isinstance(came, Exception):
+            raise came
+        return came
+
+    async def _answers(self, crew: Sequence[_Asked]) -> list[Any]:
+        with self._wire() as wire:
+            answers = await self._sent(wire, crew)
             unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
             if unknown:  # the server was begun anew
-                again = await self._sent(wire, "EVAL", [crew[i] for i in unknown])
+                again = await self._sent(wire, [crew[i] for i in unknown], whole=True)
                 for i, answer in zip(unknown, again, strict=True):
                     answers[i] = answer
             return answers
+
+    async def _sent(
+        self, wire: Wire, crew: Sequence[_Asked], *, whole: bool = False, asking: bool = False
+    ) -> list[Any]:
+        """The answers, or what is wrong with one command alone. `whole`: with their scripts, which the server may not know."""
+        sent, packed = list[int](), [wire.pack("ASKING")] if asking else []
+        answers: list[Any] = [None] * len(crew)
+        for i, asked in enumerate(crew):
+            how = ("EVAL", _SCRIPTS[asked.command]) if whole else ("EVALSHA", self._names[asked.command])
+            try:
+                packed.append(wire.pack(*how, 1, asked.key, *asked.arguments))
+                sent.append(i)
+            except (ValueError, TypeError) as error:
+                answers[i] = error
+        if not sent:
+            return answers
+        if self._waits[0]:
+            packed.append(wire.pack("WAIT", *self._waits))
+        came = (await wire.ask(packed))[int(asking) :]
+        if self._waits[0]:
+            came = self._kept([crew[i] for i in sent], came)
+        for i, answer in zip(sent, came, strict=True):
+            answers[i] = answer
+        return answers
+
+    @contextmanager
+    def _wire(self) -> Iterator[Wire]:
+        """A connection that nobody else asks on meanwhile."""
+        if not self._free:
+            connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+            made = Wire(connection, self._patience, self.beside)
+            self._wires.append(made)
+            self._free.append(made)
+        wire = self._free.pop()
+        try:
+            yield wire
         finally:
             self._free.append(wire)
 
-    async def _sent(self, wire: Wire, how: str, crew: Sequence[_Asked]) -> list[Any]:
-        """The answers, or what is wrong with one command alone."""
-        answers: list[Any] = []
-        packed = []
-        for asked in crew:
-            script = self.commands[asked.command]
-            name = script.sha if how == "EVALSHA" else script.script
-            try:
-                packed.append(wire.pack(how, name, 1, asked.key, *asked.arguments))
-                answers.append(None)
-            except (ValueError, TypeError) as error:
-                answers.append(error)
-        came = iter(await wire.ask(packed) if packed else ())
-        return [next(came) if answer is None else answer for answer in answers]
+    def _kept(self, crew: Sequence[_Asked], answers: list[Any]) -> list[Any]:
+        """The answers, of which the last is to WAIT: where too few replicas have what was written, it was not reached."""
+        needed, ms = self._waits
+        *answers, having = answers
+        if not isinstance(having, Exception):
+            if having >= needed:
+                return answers
+            having = _TooFew(f"{having} of {needed} replicas had what was written within {ms} ms")
+        return [having if _wrote(asked, came) else came for asked, came in zip(crew, answers, strict=True)]
 
-    def _wire(self) -> Wire:
-        wire = Wire(self._pool.make_connection(), self._patience, self.beside)  # type: ignore[no-untyped-call]
-        self._wires.append(wire)
-        return wire
+    async def inspect(self, where: str) -> None:
+        """Log what the server's settings would lose. What it does not tell, as a managed one may not, is no fault."""
+        memory = await _told(self._client.info("memory"))
+        disk = await _told(self._client.info("persistence"))
+        snapshots = await _told(self._client.config_get("save"))
+        for fault in _faults(memory, disk, snapshots):
+            _log.warning("the Redis at %s can lose conversations: %s", where, fault)
+
+    def close(self) -> None:
+        """Whoever still waits is told so."""
+        self._closed = True
+
+    async def hang_up(self) -> None:
+        for wire in self._wires:
+            await wire.close()
+
+
+class _Lines:
+    """The connections of one process and one event loop, to all servers."""
+
+    def __init__(self, way: Way, bell: Bell, patience: float) -> None:
+        self.process = os.getpid()
+        self._loop = asyncio.get_running_loop()
+        self._waits, self._patience = way.waits, patience
+        self.servers = servers(way, patience)
+        self._lines: dict[Address | None, _Line] = {}
+        self.ear = _Ear(bell, self._to_listen, patience, self.beside)
+        self._listening_at: Address | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._learning: asyncio.Task[None] | None = None
+        self._unlearned: Exception | None = None
+        #: the line to a server that is the only one, and stays so
+        self.only = None if way.kind else self._to(None)
+        self._life = self._living()
+
+    # ---- which server
+
+    async def ask(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
+        """What the server answers that keeps `key`."""
+        server, asking = await self._found(key) if self.servers.stale else self.servers.of(key), False
+        for _ in range(_SENT_ON):
+            line = self._to(server)
+            try:
+                return await (line.ask_where_it_comes if asking else line.ask)(command, key, arguments)
+            except (RedisError, OSError) as error:
+                server, asking = await self._elsewhere(server, key, error)
+        return await self._to(server).ask(command, key, arguments)
+
+    async def _elsewhere(
+        self, server: Address | None, key: str, error: RedisError | OSError
+    ) -> tuple[Address | None, bool]:
+        """Whom to ask instead, and whether it must be told that the record comes to it just now. Raises `error` if nobody."""
+        said = code(error)
+        if said == "ASK":
+            return redirected(error, server), True
+        if said == "MOVED":
+            self.servers.moved(key, redirected(error, server))
+            self._learn_beside()
+            return self.servers.of(key), False
+        if said in STRAY or isinstance(error, Disconnected | SlowAnswer | OSError):
+            self.servers.stale = True
+            if not isinstance(error, SlowAnswer) and (found := await self._found(key)) != server:
+                return found, False
+        raise error
+
+    def _to(self, server: Address | None) -> _Line:
+        if server not in self._lines:
+            self._lines[server] = _Line(self.servers.client(server), self._waits, self._patience, self.beside)
+        return self._lines[server]
+
+    async def _found(self, key: str) -> Address | None:
+        """The server that keeps `key`, as those who know say now."""
+        await self._learned()
+        return self.servers.of(key)
+
+    async def _learned(self) -> None:
+        """Learn who keeps what, together with all who want to know."""
+        learning = self._learn_beside()
+        await asyncio.wait({learning})
+        if learning.cancelled():
+            raise Disconnected("the connection was closed")
+        if self._unlearned is not None:
+            raise self._unlearned
+
+    def _learn_beside(self) -> asyncio.Task[None]:
+        if self._learning is None or self._learning.done():
+            self._learning = self.beside(self._learn())
+        return self._learning
+
+    async def _learn(self) -> None:
+        try:
+            await self.servers.learn()
+        except (RedisError, OSError) as error:
+            self._unlearned = error
+            return
+        self._unlearned = None
+        if self._listening_at not in self.servers.masters():  # it may be cut off from the others, and hear nothing
+            self.ear.hang_up()
+
+    async def _to_listen(self) -> Any:
+        """A new connection to listen on."""
+        if self.servers.stale:
+            await self._learned()
+        self._listening_at = self.servers.any()
+        return self.servers.client(self._listening_at).connection_pool.make_connection()  # type: ignore[no-untyped-call]
+
+    async def inspect(self, where: str) -> None:
+        for master in self.servers.masters():
+            await self._to(master).inspect(f"{where} ({master})" if master else where)
+
+    # ---- opening and closing
 
     def usable(self) -> bool:
         return self.process == os.getpid() and self._loop is asyncio.get_running_loop()
@@ -317,49 +468,53 @@ class _Line:
         await self._life.aclose()
 
     def beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do `work` while others go on, until the line is closed."""
+        """Do `work` while others go on, until the lines are closed."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def inspect(self, where: str) -> None:
-        """Log what the server's settings would lose. What it does not tell, as a managed one may not, is no fault."""
-        memory = await _told(self._client.info("memory"))
-        disk = await _told(self._client.info("persistence"))
-        snapshots = await _told(self._client.config_get("save"))
-        for fault in _faults(memory, disk, snapshots):
-            _log.warning("the Redis at %s can lose conversations: %s", where, fault)
-
-    async def _living(self, pool: BlockingConnectionPool) -> AsyncGenerator[None, None]:
+    async def _living(self) -> AsyncGenerator[None, None]:
         # a generator, because an event loop that ends closes those that were begun on it (`shutdown_asyncgens`)
         try:
             yield
         finally:
-            self._closed = True
+            for line in self._lines.values():
+                line.close()
             tasks = set(self._tasks)
             for task in tasks:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks, timeout=self._patience)
-            for wire in self._wires:
-                await wire.close()
-            await pool.disconnect()
+            for line in self._lines.values():
+                await line.hang_up()
+            await self.servers.close()
 
 
-@dataclass(frozen=True, eq=False)
+class _TooFew(RedisError):
+    """What was written is on fewer replicas than it must be."""
+
+
 class _Asked:
-    """A command, and who waits for its answer."""
+    """A command, and who waits for its answer, if it waits for others."""
 
-    command: str
-    key: str
-    arguments: Sequence[Any]
-    answer: asyncio.Future[Any]
+    __slots__ = ("answer", "arguments", "command", "key")
+
+    def __init__(self, command: str, key: str, arguments: Sequence[Any]) -> None:
+        self.command, self.key, self.arguments = command, key, arguments
+        self.answer: asyncio.Future[Any] | None = None
+
+
+def _wrote(asked: _Asked, came: Any) -> bool:
+    """Whether that answer is to a write. A patch that was refused wrote nothing."""
+    if isinstance(came, Exception):
+        return False
+    return asked.command == "erase" or (asked.command == "patch" and bool(came[0]))
 
 
 def _answer(crew: Sequence[_Asked], answers: Sequence[Any]) -> None:
     for asked, came in zip(crew, answers, strict=True):
-        if asked.answer.done():  # whoever asked has given up
+        if asked.answer is None or asked.answer.done():  # whoever asked has given up
             continue
         if isinstance(came, Exception):
             asked.answer.set_exception(came)
@@ -392,7 +547,7 @@ class _Ear:
     def __init__(
         self,
         bell: Bell,
-        connection: Callable[[], Any],
+        connection: Callable[[], Awaitable[Any]],
         patience: float,
         beside: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
@@ -412,6 +567,11 @@ class _Ear:
             self._changed.set()
         if self._life is None or self._life.done():
             self._life = self._beside(self._live())
+
+    def hang_up(self) -> None:
+        """Who waits is woken, and listens elsewhere."""
+        if self._open is not None and self._life is not None:
+            self._life.cancel()
 
     def known(self, key: str) -> object:
         """The version that stands there, or an object that is no other; None where the server has not said that it tells of `key`."""
@@ -433,7 +593,7 @@ class _Ear:
 
     async def _connected(self) -> None:
         """Open a connection, and hear until it breaks."""
-        connection = self._connection()
+        connection = await self._connection()
         try:
             await connection.connect()
             self._open = connection

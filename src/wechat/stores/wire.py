@@ -26,14 +26,15 @@ except ImportError:
 
 
 class Wire:
-    """Asks on `connection`, which has no time limits of its own, and waits `patience` seconds for all that is asked at once.
+    """Asks on `connection`, of which it takes the time limits, and waits `patience` seconds for all that is asked at once.
 
     `beside` does something while others go on.
     """
 
     def __init__(self, connection: Any, patience: float, beside: Callable[[Coroutine[Any, Any, None]], object]) -> None:
+        connection.socket_timeout = None
         self._connection, self._patience, self._beside = connection, patience, beside
-        self._late = False
+        self._late = self._closed = False
 
     def pack(self, *command: Any) -> bytes:
         """The command as it is sent. Raises ValueError or TypeError for what cannot be."""
@@ -46,6 +47,8 @@ class Wire:
         try:
             return await self._once(packed)
         except Disconnected:
+            if self._closed:
+                raise
             return await self._once(packed)
 
     async def _once(self, packed: Sequence[bytes]) -> list[Any]:
@@ -55,12 +58,14 @@ class Wire:
             await self._connection.send_packed_command(packed, check_health=False)  # it connects where it must
             return [await self._answer() for _ in packed]
         except BaseException as error:
-            await self.close()
+            await self._connection.disconnect(nowait=True)
             if self._late and isinstance(error, Disconnected | OSError):
                 raise SlowAnswer(f"no answer within {self._patience:g} s") from error
             raise
         finally:
             timer.cancel()
+            if self._closed:  # while it was being opened
+                await self._connection.disconnect(nowait=True)
 
     async def _answer(self) -> Any:
         try:
@@ -71,7 +76,9 @@ class Wire:
     def _give_up(self) -> None:
         """Whoever waits for the answer notices that the connection is closed."""
         self._late = True
-        self._beside(self.close())
+        self._beside(self._connection.disconnect())
 
     async def close(self) -> None:
-        await self._connection.disconnect(nowait=True)
+        """For good: whoever waits for an answer is told that there is none."""
+        self._closed = True
+        await self._connection.disconnect()
