@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,5 +58,30 @@ def _children(pid: int) -> list[int]:
     return [int(child) for tasks in Path(f"/proc/{pid}/task").glob("*/children") for child in tasks.read_text().split()]
 
 
+@contextlib.contextmanager
+def watching_others() -> Iterator[Callable[[], float]]:
+    """Gives which share of the machine's processors others have taken since (0–1): how far figures of this run can be trusted."""
+    began, busy, own = time.monotonic(), _busy(), _own()
+    yield lambda: max(0.0, (_busy() - busy) - (_own() - own)) / (time.monotonic() - began) / (os.cpu_count() or 1)
+
+
+def _busy() -> float:
+    """Seconds that processors were not idle."""
+    user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
+    return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
+
+
+def _own() -> float:
+    """Seconds of a processor that this process has taken, and all that it started and that has ended."""
+    return sum(os.times()[:4])
+
+
 def machine() -> dict[str, Any]:
-    return {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.system()}
+    told = subprocess.run([redis_server(), "--version"], capture_output=True, text=True, check=True).stdout
+    version = next(word.removeprefix("v=") for word in told.split() if word.startswith("v="))
+    return {
+        "python": platform.python_version(),
+        "redis": version,
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+    }

@@ -28,7 +28,7 @@ def spread(figures: Sequence[float]) -> Spread:
 
 
 def shown(figure: float) -> str:
-    if figure >= 100:
+    if figure >= 100 or figure == 0:
         return f"{figure:,.0f}"
     return f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}"
 

@@ -358,5 +358,5 @@ def demands(found: Mapping[str, Any]) -> list[Demand]:
         Demand("waiting in Redis: bytes of a conversation", crowds[most]["bytes"], most=1600),
         Demand("the same in one block", crowds[roomy]["bytes"], most=700),
         Demand("import wechat: ms", found["import"]["ms"], most=80),
-        Demand("frameworks imported with it", len(found["import"]["frameworks"]) or 0, most=0),
+        Demand("frameworks imported with it", len(found["import"]["frameworks"]), most=0),
     ]

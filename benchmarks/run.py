@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from environment import ROOT, machine
+from environment import ROOT, machine, watching_others
 
 #: what is measured, and by which module: each has a `measure(quick)`, which may be asynchronous, and a `show(found)`; a `needed()`
 #: stops, before anything has begun, where something is not installed
@@ -63,9 +63,14 @@ def main() -> None:
         getattr(importlib.import_module(PARTS[part]), "needed", lambda: None)()
     results: dict[str, Any] = {"date": f"{dt.date.today()}", "quick": given.quick, "machine": machine()}
     given.output.parent.mkdir(parents=True, exist_ok=True)
-    tables = ""
+    about = results["machine"]
+    tables = f"{results['date']}: {about['cores']} cores, Python {about['python']}, Redis {about['redis']}.\n\n"
+    print(f"\n{tables}", end="")
     for part in given.parts or there:
-        results[part], text = measured(part, given.quick)
+        with watching_others() as others:
+            found, text = measured(part, given.quick)
+            text += f"\n\n(Others took {others():.0%} of the machine meanwhile.)"
+            results[part] = {"found": found, "others": others()}
         print(f"\n## {part}\n\n{text}", flush=True)
         tables += f"## {part}\n\n{text}\n\n"
         given.output.write_text(json.dumps(results, ensure_ascii=False, indent=2, default=str) + "\n")

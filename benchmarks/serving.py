@@ -65,7 +65,7 @@ class Scale:
     half: int
 
 
-SCALES = {False: Scale(3, 2, 3), True: Scale(1, 2, 2)}
+SCALES = {False: Scale(5, 2, 2), True: Scale(1, 2, 2)}
 
 
 # ---- servers --------------------------------------------------------------------------------------------------------
