@@ -25,8 +25,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
-from conversation import COUNT, TURNS, Push, conversation, ended
+from conversation import CIPHER, COUNT, TURNS, Push, conversation, ended
 from environment import ALL_CORES, ONE_CORE, OTHER_CORES, PEERS, free_port, on_cores, running_redis, started_on, used
 from figures import DEMANDED, Demand, shown, spread, table
 
@@ -186,12 +187,27 @@ def drive(server: Server, file: Path, seconds: float, **environment: str) -> dic
 
 
 def check(server: Server, file: Path) -> None:
-    """Every user's sum is right, 64 at once. (Only the bot can read what is sealed: in safe mode this warms up.)"""
+    """One user is answered word for word; and of many, 64 at once, every sum is right (sealed ones nobody here can read so fast)."""
+    for push in conversation(safe=server.mode == "safe"):
+        answer = _answer(server, push)
+        if push.says not in answer:
+            raise RuntimeError(f"{server.name}, {server.setting}: to {push.text} it says {answer}")
     users, seconds = (USERS // 2, 4) if server.mode == "plain" else (USERS // 8, 1)
     write(file, server.mode, users, seconds)
     told = drive(server, file, seconds, ENDING=ended(sum(range(1, COUNT + 1))))
     if server.mode == "plain" and told["endings"] != users:
         raise RuntimeError(f"{server.name}: of {users} conversations {told['endings']} ended as they should")
+
+
+def _answer(server: Server, push: Push) -> str:
+    """Opened, if it is sealed."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{push.target}", push.body, timeout=10) as response:
+        body: bytes = response.read()
+    if server.mode == "plain":
+        return body.decode()
+    sealed = {each.tag: each.text or "" for each in ElementTree.fromstring(body)}
+    signature, timestamp, nonce = (sealed[name] for name in ("MsgSignature", "TimeStamp", "Nonce"))
+    return CIPHER.open(sealed["Encrypt"], msg_signature=signature, timestamp=timestamp, nonce=nonce).decode()
 
 
 def at_full_load(server: Server, file: Path, seconds: float, likely: float) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -85,6 +84,3 @@ def as_wsgi(store: str) -> Contender:
         return body
 
     return Contender(answer=answer, prepare=prepare)
-
-
-contender = partial(inside)
