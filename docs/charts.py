@@ -237,7 +237,7 @@ def entries(t: Language) -> str:
     body, y = [], 48.0
     for letter, kind in journal.KINDS.items():
         english = str(kind.__doc__).splitlines()[0].replace("`", "")
-        fields = [field for field in journal.FIELDS[kind] if field != "at"]
+        fields = [field for field in kind.__struct_fields__ if field != "at"]
         body += [
             labelled(20, y, 26, 26, letter, "warm", "code"),
             words(58, y + 17, kind.__name__, "strong"),

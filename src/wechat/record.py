@@ -835,9 +835,26 @@ def _put_first(rec: Record, items: Sequence[Unread]) -> None:
 # ---- how it is kept -------------------------------------------------------------------------------------------------
 
 _HEAD = ("owner", "until", "claims", "turn", "side", "shown", "since", "watermark", "count", "cancelled")
-_STATES = {"checking": "c", "queued": "q", "taken": "t", "fetching": "f", "aside": "a", "done": "d"}
+_STATES = {"checking": "C", "queued": "Q", "taken": "T", "fetching": "F", "aside": "A", "done": "D"}
 _NAMES = {letter: state for state, letter in _STATES.items()}
 _decode_seen, _decode_unread = msgspec.json.Decoder(Seen).decode, msgspec.json.Decoder(Unread).decode
+
+
+class _Kept(Part, frozen=True):
+    """A message that arrived, as it is kept: there is one for each in ten minutes, in the memory of a Redis."""
+
+    created: int
+    late: int  # from then to its first delivery, ms
+    what: str  # the letter of its state, and behind it the marks of its deliveries
+    reply: Say | None = None
+    body: tuple[str, tuple[str, str, str | None] | None, Any] | None = None
+    refused: bool = False
+    owner: str = ""
+    until: int = 0
+    claims: int = 0
+
+
+_decode_kept = msgspec.json.Decoder(_Kept).decode
 _decode_partial, _decode_datum = msgspec.json.Decoder(Partial).decode, msgspec.json.Decoder(Datum).decode
 _NAMED = (Seen, Unread)  # whose last value is the name of their field
 _ORDER = operator.attrgetter("at", "created", "id")
@@ -966,14 +983,20 @@ def _part(part: Part) -> str:
 
 
 def _seen(seen: Seen) -> str:
-    return _part(replace(seen, state=_STATES[seen.state]))
+    late, what = seen.at - 1_000 * seen.created, _STATES[seen.state] + seen.marks
+    more = (seen.reply, seen.body, seen.refused, seen.owner, seen.until, seen.claims)
+    return _part(_Kept(seen.created, late, what, *more))
 
 
 def _read_seen(id: str, text: str) -> Seen:
-    seen = _decode_seen(text)
-    force_setattr(seen, "id", id)
-    force_setattr(seen, "state", _NAMES[seen.state])
-    return seen
+    letter = text[text.index('"') + 1]
+    if letter.islower():  # as the first version kept it
+        seen = _decode_seen(text)
+        return replace(seen, id=id, state=_NAMES[letter.upper()])
+    kept = _decode_kept(text)
+    at, marks = 1_000 * kept.created + kept.late, kept.what[1:]
+    more = (kept.body, kept.reply, kept.refused, kept.owner, kept.until, kept.claims)
+    return Seen(kept.created, at, _NAMES[letter], marks, *more, id)
 
 
 def _read_unread(number: int, text: str) -> Unread:
