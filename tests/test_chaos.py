@@ -23,8 +23,6 @@ def playing() -> dict[str, Coroutine[Any, Any, Any]]:
     return {
         "redis": chaos("redis", 20, numbers=3, over=4),
         "sqlite": chaos("sqlite", 20, numbers=3, over=4),
-        "cluster": chaos("cluster", 10, numbers=3, over=6),
-        "sentinel with WAIT": chaos("sentinel with WAIT", 10, numbers=3, over=6),
         "long step": scenes.long_step("redis", 11, 3),
         "choice": scenes.click_while_choosing(),
         "store down": scenes.store_down(),
@@ -94,3 +92,15 @@ def test_a_rolling_restart_under_load_is_noticed_by_nobody(played: dict[str, Any
     wechat = of(played, "rolling")
     assert wechat.faults == 0
     assert all(len(texts) == 1 for texts in wechat.answers.values())
+
+
+@pytest.mark.parametrize("store", ["cluster", "sentinel with WAIT"])
+def test_a_fail_over_takes_nothing_but_what_replicas_did_not_have(store: str) -> None:
+    """Not beside the others: six servers more, and all would be late."""
+    verdict = asyncio.run(chaos(store, 10, numbers=3, over=6))
+    lost = verdict.lost
+    assert lost is not None
+    assert (lost.fail_overs, lost.moves) == (1, 3 if store == "cluster" else 0)
+    assert verdict.steps + lost.results >= 30
+    if "WAIT" in store:
+        assert (lost.results, lost.answers) == (0, 0)

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import redis
 
+from fleets import running_cluster, running_guarded
 from servers import free_port, running_redis
 from wechat.cli import doctor, findings, main, storage
 from wechat.stores import Patch
@@ -430,7 +431,7 @@ BOB = ("--user", "bob", "on", ">hush")
         ("", "", 1, "store", r"ok: RedisStore\(.*\): written, read and erased in [\d.]+ ms"),
         ("", "", 1, "Redis", r"ok: \d+\.\d+\.\d+ "),
         ("", "", 1, "persistence", "wrong: it writes nothing to its disk.* → set appendonly yes"),
-        ("", "", 1, "memory", r"ok: [\d.]+ kB used, no limit, noeviction"),
+        ("", "", 1, "memory", r"ok: [\d.]+ [kM]B used, no limit, noeviction"),
         ("", "", 1, "pub/sub", "ok: what one worker publishes, another hears"),
         ("", "", 1, "clock", r"ok: \d+ ms"),
         ("--appendonly yes", "", 0, "persistence", "ok: .*everysec, which may lose a second"),
@@ -512,6 +513,36 @@ def test_a_redis_that_is_down_is_said_once(ask: Doctor) -> None:
     assert re.match("wrong: the Redis at redis://127.* → is it running", said(found, "store"))
     assert not {"Redis", "persistence", "memory", "clock"} & set(found)
     assert "hush" not in ask.all
+
+
+def test_every_master_of_a_cluster_is_examined_and_nothing_is_left_there(tmp_path: Path, ask: Doctor) -> None:
+    with running_cluster(tmp_path) as cluster:
+        ask("--store", f"{cluster.url}?wait_replicas=1")
+        for master in cluster.masters():
+            assert f"127.0.0.1:{master.port}: it writes nothing to its disk" in ask.all
+            assert master.client.dbsize() == 0
+        single = ask("--store", f"redis://127.0.0.1:{cluster.servers[0].port}")
+        wrong = said(single, "store").startswith("wrong")
+        assert not wrong or "it is a Cluster: redis+cluster://" in said(single, "store")
+    found = ask("--store", f"redis+cluster://:hush@127.0.0.1:{cluster.servers[0].port}")
+    assert re.match("wrong: the Redis at redis.cluster://127.* → is it running", said(found, "store"))
+    assert "hush" not in ask.all
+
+
+def test_the_master_behind_sentinels_is_examined(tmp_path: Path, ask: Doctor) -> None:
+    with running_guarded(tmp_path, password="open/sesame") as fleet:
+        found = ask("--store", f"{fleet.url}?sentinel_password=open%2Fsesame")
+        assert said(found, "persistence").startswith(f"wrong: 127.0.0.1:{fleet.master().port}: it writes nothing")
+        assert said(found, "store").startswith("ok: RedisStore(")
+        unknown = ask("--store", f"{fleet.url.replace('conversations', 'others')}?sentinel_password=open%2Fsesame")
+        assert "→ the name behind the Sentinels must be" in said(unknown, "store")
+        assert "sesame" not in ask.all
+
+
+def test_replicas_that_are_waited_for_and_not_there_are_said_to_be_missing(tmp_path: Path, ask: Doctor) -> None:
+    with running_redis(tmp_path) as port:
+        found = ask("--store", f"redis://127.0.0.1:{port}/0?wait_replicas=1&wait_ms=10")
+        assert re.match("wrong: .*0 of 1 replicas .* → see that as many replicas", said(found, "store"))
 
 
 def test_the_bot_s_own_redis_is_examined_under_a_key_of_the_bot(tmp_path: Path, nowhere: Path, ask: Doctor) -> None:

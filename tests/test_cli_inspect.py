@@ -18,6 +18,7 @@ import anyio
 import pytest
 import redis
 
+from fleets import Cluster, running_cluster
 from servers import free_port, running_redis
 from wechat import Bot, Dialog, TextMessage, again, ask, record, remember, reply, step, stores
 from wechat.cli import main
@@ -42,11 +43,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}/0"
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "redis", "cluster"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a store in which nothing is."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/bot.db"
+    if request.param == "cluster":
+        fleet: Cluster = request.getfixturevalue("cluster")
+        for master in fleet.masters():
+            master.client.flushall()
+        return f"{fleet.url}?wait_replicas=1"
     there: str = request.getfixturevalue("server")
     with redis.Redis.from_url(there) as client:
         client.flushall()

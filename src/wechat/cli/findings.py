@@ -53,7 +53,7 @@ def legible(text: str) -> str:
 
 def masked(text: str) -> str:
     """A text without what may be a password in an address."""
-    return re.sub(r"://\S*@", "://…@", text)
+    return re.sub(r"(://)\S*@|(password=)[^&\s]*", lambda found: f"{found[1]}…@" if found[1] else f"{found[2]}…", text)
 
 
 def _all_well(findings: Sequence[Finding]) -> bool:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import anyio
+
 from .. import stores
 from ..bot import DEFAULT_STORE, Bot
 from ..errors import ConfigurationError, StoreUnreachable, UnknownFormat
@@ -162,7 +164,7 @@ def _only(accounts: list[str]) -> str | None:
 def _accounts(bot: Bot, store: Store, url: str, openid: str) -> list[str]:
     """The accounts at which something is kept of the user."""
     before, _, after = bot.key("*", openid).partition("*")
-    keys = KEYS[urlsplit(url).scheme](store, url, f"{before}*{_as_it_is(after)}")
+    keys = KEYS.get(urlsplit(url).scheme, _redis_keys)(store, f"{before}*{_as_it_is(after)}")
     found = sorted(key.removeprefix(before).removesuffix(after) for key in keys)
     return [account for account in found if ":" not in account]  # else it is the key of another openid, with a colon
 
@@ -172,7 +174,7 @@ def _as_it_is(text: str) -> str:
     return re.sub(r"[*?\[\\]", lambda found: "[\\\\]" if found[0] == "\\" else f"[{found[0]}]", text)
 
 
-def _sqlite_keys(store: Store, url: str, pattern: str) -> list[str]:
+def _sqlite_keys(store: Store, pattern: str) -> list[str]:
     from ..stores.sqlite import SQLiteStore
 
     assert isinstance(store, SQLiteStore)
@@ -181,29 +183,31 @@ def _sqlite_keys(store: Store, url: str, pattern: str) -> list[str]:
         return [key for (key,) in db.execute(living, (pattern, wall_clock()))]
 
 
-def _redis_keys(store: Store, url: str, pattern: str) -> list[str]:
+def _redis_keys(store: Store, pattern: str) -> list[str]:
     """Redis looks at every key that it has, some at a time, while others go on."""
     from redis import Redis
     from redis.exceptions import RedisError
 
+    from ..stores.redis import RedisStore
+    from ..stores.topology import masters
+
+    assert isinstance(store, RedisStore)
+    found = list[str]()
     try:
-        with Redis.from_url(
-            url, decode_responses=True, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
-        ) as client:
-            return list(dict.fromkeys(client.scan_iter(match=pattern, count=1_000)))
+        for each in anyio.run(masters, store.way, PATIENCE):
+            with Redis.from_url(
+                each, decode_responses=True, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
+            ) as client:
+                found += client.scan_iter(match=pattern, count=1_000)
     except (RedisError, OSError) as error:
         raise StoreUnreachable(
             f"{store!r} cannot say which accounts know this user ({error}): say --account"
         ) from error
+    return list(dict.fromkeys(found))
 
 
-#: how a store of each kind finds the keys that fit a pattern, which none of a store's own methods does
-KEYS: Mapping[str, Callable[[Store, str, str], list[str]]] = {
-    "sqlite": _sqlite_keys,
-    "redis": _redis_keys,
-    "rediss": _redis_keys,
-    "unix": _redis_keys,
-}
+#: how a store that is no Redis finds the keys that fit a pattern, which none of a store's own methods does
+KEYS: Mapping[str, Callable[[Store, str], list[str]]] = {"sqlite": _sqlite_keys}
 
 
 def _openid(given: str) -> str:

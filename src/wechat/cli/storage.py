@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -94,6 +95,8 @@ RIGHTS = (
     "~wechat-dialog:* resetchannels &wechat-dialog:* "
     "+@hash +@scripting +@pubsub +@connection +time +pexpireat +persist +unlink +info"
 )
+#: what else, in a Cluster, behind Sentinels, and where replicas are waited for
+MORE_RIGHTS = "+cluster|slots +cluster|info +asking +role +wait"
 #: what a store says when it fails, and what to do then
 HINTS = {
     r"there is no folder": "make the folder, or name another file",
@@ -106,10 +109,16 @@ HINTS = {
     r"WRONGPASS|NOAUTH|[Aa]uthentication|invalid username|invalid password|without any password": (
         "the user or the password is wrong: redis://user:password@host:6379/0, special characters as %XX"
     ),
-    r"NOPERM|no permission|permissions": f"let the user do what the store does: ACL SETUSER … {RIGHTS}",
-    r"READONLY|read only replica": "this is a replica: name the master",
+    r"NOPERM|no permission|permissions": (
+        f"let the user do what the store does: ACL SETUSER … {RIGHTS} (and where there are several servers {MORE_RIGHTS})"
+    ),
+    r"replicas had what was written": "see that as many replicas follow the master, or wait for fewer: wait_replicas",
+    r"READONLY|read only replica": "this is a replica: name the master, or its Sentinels with redis+sentinel://host:port/name",
     r"MISCONF|OOM": "it takes no writes: see what the following says of its disk and its memory",
-    r"MOVED|CLUSTER": "a cluster is not supported: name a single server",
+    r"knows no master": "the name behind the Sentinels must be the one in their sentinel monitor",
+    r"cluster support disabled": "it is a single server: redis:// in place of redis+cluster://",
+    r"(the cluster is down|no master keeps)": "some slots have no master: see redis-cli --cluster check",
+    r"^\S* ?the Redis at rediss?://\S* cannot be used: (MOVED )?\d+ \S+:\d+$": "it is a Cluster: redis+cluster:// in place of redis://",
 }
 
 
@@ -195,10 +204,28 @@ Told: TypeAlias = Mapping[str, Any]
 
 
 def _redis(store: Any, key: str) -> Found:
+    yield from _reached(store, key)
+    for url, name in _masters(store).items():
+        for finding in _server(url, key):
+            yield replace(finding, found=f"{name}: {finding.found}") if name else finding
+
+
+def _masters(store: Any) -> Mapping[str, str]:
+    """The URLs of all servers that keep records, and their names; none where nobody tells, which was said."""
+    from redis import RedisError
+
+    from ..stores.topology import masters
+
+    try:
+        return anyio.run(masters, store.way, PATIENCE)
+    except (RedisError, OSError):
+        return {}
+
+
+def _server(url: str, key: str) -> Found:
     from redis import ConnectionError, RedisError, TimeoutError
 
-    yield from _reached(store, key)
-    with _client(store) as client:
+    with _client(url) as client:
         try:
             client.ping()
         except (ConnectionError, TimeoutError):
@@ -213,13 +240,13 @@ def _redis(store: Any, key: str) -> Found:
         yield clock(_ahead(client))
 
 
-def _client(store: Any) -> Any:
+def _client(url: str) -> Any:
     from redis import Redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
     waits = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE, "retry": Retry(NoBackoff(), 0)}
-    return Redis.from_url(store.url, **waits, decode_responses=True, protocol=2)
+    return Redis.from_url(url, **waits, decode_responses=True, protocol=2)
 
 
 def _told_by(question: Callable[[], Any]) -> dict[str, Any]:

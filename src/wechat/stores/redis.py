@@ -58,7 +58,9 @@ _PATCH = (importlib.resources.files(__package__) / "patch.lua").read_text("utf-8
 _LOAD = "return {redis.call('TIME'), redis.call('HGETALL', KEYS[1])}"
 _LOOK = "return {redis.call('TIME'), redis.call('HGET', KEYS[1], 'v')}"
 #: it writes first, whether or not there is anything: made again on another connection, it is waited for as well
-_ERASE = "redis.pcall('PUBLISH', KEYS[1], '') redis.pcall('SET', KEYS[1], '') return redis.call('UNLINK', KEYS[1])"
+_ERASE = (
+    "redis.pcall('PUBLISH', KEYS[1], '') redis.pcall('HSET', KEYS[1], 'v', '') return redis.call('UNLINK', KEYS[1])"
+)
 _SCRIPTS = {"load": _LOAD, "look": _LOOK, "patch": _PATCH, "erase": _ERASE}
 
 #: what stands behind the server in a URL that names one
@@ -93,7 +95,7 @@ class RedisStore:
         self._where = _shown(url)
         self._ahead = 0.0  # the store's time, less the local monotonic clock
         self._inspected = 0  # in which process
-        self._way = self._checked()
+        self.way = self._checked()
 
     def __repr__(self) -> str:
         return f"RedisStore({self._where!r})"
@@ -194,7 +196,7 @@ class RedisStore:
         if self._lines is None or not self._lines.usable():
             if self._lines is not None and self._lines.process != os.getpid():
                 self._inherited.append(self._lines)
-            lines = self._lines = _Lines(self._way, self._bell, self._patience)
+            lines = self._lines = _Lines(self.way, self._bell, self._patience)
             await lines.open()
         return self._lines
 

@@ -360,3 +360,16 @@ _KINDS: Mapping[str, type[Servers]] = {"": Servers, "cluster": Cluster, "sentine
 def servers(way: Way, patience: float) -> Servers:
     """Those to which a URL leads."""
     return _KINDS[way.kind](way, patience)
+
+
+async def masters(way: Way, patience: float) -> dict[str, str]:
+    """The URL of each server that keeps records now, and its name where there are, or could be, others.
+
+    Raises what hindered those who were asked.
+    """
+    known = servers(way, patience)
+    try:
+        await known.learn()
+        return {way.to(master): str(master or "") for master in known.masters()}
+    finally:
+        await known.close()
