@@ -18,7 +18,7 @@ help:
 	@echo 'make model   the stores against a model of them, a hundred thousand operations each (ARGS="--store redis --seed 1")'
 	@echo 'make sim     the turn protocol in worlds where everything breaks (ARGS="0 100000 --jobs 2", or "--trace 17")'
 	@echo 'make mutants each rule of the turn protocol, broken on purpose, must be noticed (ARGS="--only lease")'
-	@echo 'make chaos   real workers that are killed, on a real Redis and on SQLite (ARGS="--users 50 --store redis")'
+	@echo 'make chaos   real workers that are killed, on a real Redis, a Cluster, behind Sentinels, and on SQLite (ARGS="--users 50 --store redis")'
 	@echo 'make clean   remove .venv, .venv-peers and what tools left'
 
 demo: .venv/has-server

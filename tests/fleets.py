@@ -148,12 +148,15 @@ class Cluster:
     def owner(self, key: str) -> Server:
         """Who says of itself that it keeps it: the others learn that a little later."""
         slot = key_slot(key.encode())
-        return next(
-            server
-            for server in self.masters()
-            for begin, end, master, *_ in self._slots(server)
-            if begin <= slot <= end and master[1] == server.port
-        )
+
+        def owners() -> Iterator[Server]:
+            for server in self.masters():
+                for begin, end, master, *_ in self._slots(server):
+                    if begin <= slot <= end and master[1] == server.port:
+                        yield server
+
+        found: Server = until(lambda: next(owners(), None), f"somebody keeps slot {slot}")
+        return found
 
     def back(self, server: Server) -> None:
         """One that was killed is begun anew, and soon a replica."""
