@@ -240,10 +240,8 @@ class Guarded:
         self._folder, self._gone, self._password = folder, gone, password
         options = ["--repl-diskless-sync-delay", "0", *options]
         first, second = free_port(), free_port()
-        self.servers = [
-            Server(folder, first, *options),
-            Server(folder, second, *options, "--replicaof", "127.0.0.1", str(first)),
-        ]
+        self.servers = [Server(folder, port, *options) for port in (first, second)]
+        self.servers[1].client.replicaof("127.0.0.1", first)
         until(lambda: self.servers[1].follows(self.servers[0]), "it follows")
         self._life = contextlib.ExitStack()
         self.sentinels = [self._sentinel(first, free_port()) for _ in range(3)]

@@ -182,6 +182,28 @@ async def test_where_the_master_is_killed_the_other_goes_on_and_who_waits_is_wok
     fleet.back(old)
 
 
+async def test_a_master_that_comes_back_after_another_took_its_place_is_written_to_no_more(
+    store: RedisStore, fleet: Guarded, key: str
+) -> None:
+    """For ten seconds it believes that it is one. A store that slept through all of it reaches it under its old address."""
+    await store.patch(key, "", Patch("v1", {"a": "1"}))
+    old = fleet.master()
+    old.kill()
+    await until(lambda: all(named(fleet, sentinel) != old.port for sentinel in fleet.sentinels))
+    new = fleet.master()
+    old.begin()
+    assert old.info("replication")["role"] == "master"
+    other = f"{key}.other"
+    assert isinstance(await store.patch(other, "", Patch("v1", {})), Written)
+    assert (new.client.exists(other), old.client.exists(other)) == (1, 0)
+    old.kill()
+    fleet.back(old)
+
+
+def named(fleet: Guarded, sentinel: int) -> int:
+    return int(fleet.asked(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)[1])
+
+
 async def test_nothing_is_lost_where_somebody_orders_a_change_of_masters_and_replicas_are_waited_for(
     fleet: Guarded, url: str, key: str
 ) -> None:

@@ -7,8 +7,8 @@ The store sends commands to a server, and does not care how that was found. Rule
 2. Several are asked at once, and the first who knows is believed: a machine that is gone answers nothing, and nobody waits
    for it. A node that says itself that the Cluster is down knows nothing.
 3. Commands and wake-ups go to masters only. In a Cluster each hears what any of them publishes, unless it is cut off; then it is
-   no master for long, and nobody listens there once that is learned. Behind Sentinels each new connection asks whether it has reached one: a master
-   that was demoted looks like any other until somebody writes.
+   no master for long, and nobody listens there once that is learned. Behind Sentinels each new connection asks whether it has
+   reached the master: one that was demoted, or begun anew after another took its place, looks like it.
 4. Nothing is opened here before it is asked for, and all of it belongs to one event loop of one process.
 
 redis-py's own client for a Cluster is not used: it sends a command that was slow again, sleeps, closes the connections to all
@@ -21,7 +21,9 @@ import asyncio
 import random
 import re
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -41,6 +43,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import TimeoutError as SlowAnswer
 
 T = TypeVar("T")
 
@@ -282,7 +285,7 @@ class Sentinels(Servers):
         return [self._master] if self._master else []
 
     def client(self, server: Address | None) -> Redis:
-        return self._client(self._way.to(server), redis_connect_func=_to_a_master)
+        return self._client(self._way.to(server), redis_connect_func=partial(self._begin, server))
 
     async def learn(self) -> None:
         self._master = await self._first(map(self._told, self._way.servers))
@@ -290,25 +293,34 @@ class Sentinels(Servers):
 
     async def _told(self, sentinel: Address) -> Address:
         """Who is master to that Sentinel, and to itself."""
+        master = await self._named(sentinel)
+        await self.client(master).ping()
+        return master
+
+    async def _named(self, sentinel: Address) -> Address:
         client = self._client(self._way.to_sentinel(sentinel))
         found = await _asked(client, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._way.service)
         if not found:
             raise Disconnected(f"the Sentinel at {sentinel} knows no master {self._way.service!r}")
-        master = Address(found[0], int(found[1]))
-        await self.client(master).ping()
-        return master
+        return Address(found[0], int(found[1]))
 
+    async def _begin(self, server: Address | None, connection: Any) -> None:
+        """Begin a connection. Raises `ReadOnlyError` where it leads to no master, or to one that is master no more but to itself.
 
-async def _to_a_master(connection: Any) -> None:
-    """Begin a connection. Raises `ReadOnlyError` where it leads to no master. A server that does not tell is believed."""
-    await connection.on_connect()
-    await connection.send_command("ROLE")
-    try:
-        role = await connection.read_response()
-    except ResponseError:
-        return
-    if role[0] != "master":
-        raise ReadOnlyError(f"it is a {role[0]}, and no master")
+        So is one that was begun anew after another took its place: for ten seconds it takes writes, and then forgets them. A
+        server that does not tell is believed, and where no Sentinel answers, what was known stands.
+        """
+        await connection.on_connect()
+        await connection.send_command("ROLE")
+        try:
+            role = (await connection.read_response())[0]
+        except ResponseError:
+            role = "master"
+        if role != "master":
+            raise ReadOnlyError(f"the server at {server} is a {role}, and no master")
+        with suppress(Disconnected, SlowAnswer, OSError):
+            if await self._first(map(self._named, self._way.servers)) != server:
+                raise ReadOnlyError(f"the server at {server} is master no more")
 
 
 class Cluster(Servers):
