@@ -72,7 +72,7 @@ class Message:
         if "MsgType" not in self.raw:
             object.__setattr__(self, "raw", {**_derived(self), **self.raw})
 
-    @property
+    @functools.cached_property
     def created(self) -> int:
         """CreateTime, in seconds since 1970."""
         return int(self.time.timestamp())

@@ -189,7 +189,7 @@ class Record(msgspec.Struct):
         return self.work() or self.leased(now) or beside
 
     def readable(self) -> list[Unread]:
-        return [item for item in self.unread.values() if item.held is None]
+        return [item for item in self.unread.values() if item.held is None] if self.unread else []
 
     def leased(self, now: int) -> bool:
         return bool(self.owner) and self.until > now
@@ -696,6 +696,8 @@ def no_question(rec: Record) -> None:
 def settle(rec: Record, now: int) -> None:
     """What time alone does. What nobody fetched in a day is gone, and a question among it counts as shown then; what a last
     delivery carries, and was not known to leave for so long, can be read again."""
+    if not (rec.unread or rec.data or rec.told):
+        return
     for item in [*rec.unread.values()]:
         if item.until <= now:
             del rec.unread[item.number]

@@ -16,7 +16,8 @@ import contextlib
 import inspect
 import logging
 import os
-import secrets
+import random
+import string
 import sys
 import threading
 import time
@@ -41,6 +42,8 @@ Hooks = Mapping[str, Sequence[Callable[..., Any]]]
 
 #: conversations whose dialog is kept alive between two messages
 HOT = 1_000
+#: what a delivery's mark is drawn from
+MARKS = string.ascii_letters + string.digits
 _MOMENT = 0.25  #: seconds that are one moment for who is in no hurry
 _NAP = 0.01  #: seconds, to see how late one wakes
 #: seconds that what runs has to come to its end, when the worker goes down
@@ -137,6 +140,8 @@ class Home:
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` there, from any event loop."""
         here = asyncio.get_running_loop()
+        if self._loop is here:  # it runs, and no other process's loop does here
+            return await work
         with self._lock:
             if not self.alive():
                 self._settle(here, threading.get_ident())
@@ -190,9 +195,10 @@ class Runtime:
         self._open: dict[tuple[str, str], list[Held]] = {}
         self._drives: dict[str, set[Drive]] = {}
         self._new: list[Held] = []
-        self._attends: asyncio.AbstractEventLoop | None = None  # that of the new ones
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pid = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._dice = random.Random()  # seeded by the system; nobody gains by guessing
         self.worker = Worker()
         self.jobs: set[Job] = set()
         #: who carries out an effect of which kind
@@ -239,7 +245,7 @@ class Runtime:
         """
         self.after_fork()
         delivery = self._arrived(conduct, message, chance)
-        work = turn.deliver(conduct, delivery, secrets.token_urlsafe(6), self.now(), self._hot.pop(key, None))
+        work = turn.deliver(conduct, delivery, self.drawn(), self.now(), self._hot.pop(key, None))
         held = Held(self, delivery, Drive(self, key, self.patience.turn), budget)
         waiting = self._open.setdefault((key, message.id), [])
         waiting.append(held)
@@ -254,7 +260,7 @@ class Runtime:
                 self._open.pop((key, message.id), None)
 
     def _arrived(self, conduct: Conduct, message: Any, chance: int | None) -> Delivery:
-        mark, came = secrets.token_urlsafe(3)[: record.MARK], self.monotonic()
+        mark, came = "".join(self._dice.choices(MARKS, k=record.MARK)), self.monotonic()
         return Delivery(
             message,
             self.now(),
@@ -267,11 +273,8 @@ class Runtime:
 
     def _attend(self, held: Held) -> None:
         """Most deliveries are answered before it pays to set their timers: who is here in a moment, has them set then."""
-        loop = asyncio.get_running_loop()
-        if self._attends is not loop:  # another one may have ended with a round to come
-            self._new, self._attends = [], loop
         if not self._new:
-            loop.call_later(_MOMENT, self._round)
+            asyncio.get_running_loop().call_later(_MOMENT, self._round)
         self._new.append(held)
 
     def _round(self) -> None:
@@ -371,14 +374,22 @@ class Runtime:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def drawn(self) -> str:
+        """A name that nobody else has drawn, of a version or an owner."""
+        return f"{self._dice.getrandbits(48):012x}"
+
     def after_fork(self) -> None:
-        """What another process held is not ours."""
+        """What another process held is not ours. One that was forked runs another event loop: to ask the system is slow."""
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        self._loop, self._new = loop, []  # another one may have ended with a round to come
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._hot.clear()
             self._open.clear()
             self._drives.clear()
-            self._attends = None
+            self._dice = random.Random()
             self._tasks.clear()
             self.jobs.clear()
             self.worker = Worker()
@@ -518,7 +529,7 @@ class Drive:
             asked, pause = monotonic(), min(2 * pause, 1.0)
 
     async def write(self, effect: turn.Write) -> turn.Written | turn.Loaded:
-        version = secrets.token_urlsafe(9)
+        version = self._runtime.drawn()
         patch = Patch(version, effect.put, effect.drop, effect.expires, effect.wake)
         asked, came = await self._ask(lambda: self._runtime.store.patch(self.key, effect.version, patch))
         self._runtime.heard(came.now, asked)

@@ -461,7 +461,7 @@ class _Lines:
     # ---- opening and closing
 
     def usable(self) -> bool:
-        return self.process == os.getpid() and self._loop is asyncio.get_running_loop()
+        return self._loop is asyncio.get_running_loop()  # a process that was forked runs another
 
     async def open(self) -> None:
         await anext(self._life)
