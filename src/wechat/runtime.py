@@ -194,7 +194,7 @@ class Runtime:
         self._hot: OrderedDict[str, turn.Keep] = OrderedDict()
         self._open: dict[tuple[str, str], list[Held]] = {}
         self._drives: dict[str, set[Drive]] = {}
-        self._new: list[Held] = []
+        self._new, self._round_comes = set[Held](), False  # those whose timers are not set, and who sets them
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -255,6 +255,7 @@ class Runtime:
             return await held.said, delivery
         finally:
             held.leave()
+            self._new.discard(held)
             waiting.remove(held)
             if not waiting:
                 self._open.pop((key, message.id), None)
@@ -273,15 +274,16 @@ class Runtime:
 
     def _attend(self, held: Held) -> None:
         """Most deliveries are answered before it pays to set their timers: who is here in a moment, has them set then."""
-        if not self._new:
+        self._new.add(held)
+        if not self._round_comes:
+            self._round_comes = True
             asyncio.get_running_loop().call_later(_MOMENT, self._round)
-        self._new.append(held)
 
     def _round(self) -> None:
-        new, self._new = self._new, []
+        self._round_comes = False
+        new, self._new = self._new, set()
         for held in new:
-            if not held.said.done():
-                held.stay()
+            held.stay()
 
     async def sent(self, key: str, delivery: Delivery) -> None:
         """The response to a delivery was written."""
@@ -383,7 +385,7 @@ class Runtime:
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
-        self._loop, self._new = loop, []  # another one may have ended with a round to come
+        self._loop, self._new, self._round_comes = loop, set(), False  # another one may have ended with a round to come
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._hot.clear()
