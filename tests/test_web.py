@@ -99,7 +99,7 @@ class Parrot:
     doubts: bool = False  # whether it wants to know what was written
     sent: int = 0
 
-    async def carry(self, message: receive.Message, *, patience: float | None = None) -> Carried:
+    async def carry(self, message: receive.Message, *, patience: float | None = None, gone: Any = None) -> Carried:
         self.heard.append(message)
         self.patience.append(patience)
         return Carried(self.says(message), self.written if self.doubts else None)

@@ -30,7 +30,7 @@ from .receive import Message
 from .record import Record, erase, settle, under_way
 from .reply import TO_A_MESSAGE, TO_AN_EVENT, Reply, Say, decode
 from .router import Route, Router, normal
-from .runtime import Health, Home, Runtime
+from .runtime import UNHEARD, Gone, Health, Home, Runtime
 from .stores import Loaded, Patch, Store
 from .texts import CHINESE, Texts
 from .user import Change, User
@@ -320,17 +320,17 @@ class Bot(Router):
             await carried.sent()
         return carried.reply
 
-    async def carry(self, message: Message, *, patience: float | None = None) -> Carried:
+    async def carry(self, message: Message, *, patience: float | None = None, gone: Gone | None = None) -> Carried:
         """As `deliver`, for whoever knows when the reply was written: it counts as sent only then.
 
         `patience`: so many seconds after its arrival the delivery takes what there is, for whoever answers it has one thread
-        only; None: it may be held.
+        only; None: it may be held. `gone` comes back where whoever pushed has hung up, and nobody waits any more.
         """
         if self.settings.account and message.account != self.settings.account:
             raise BadMessage(f"a push to {message.account!r}, and this bot is {self.settings.account!r}")
-        return await self._home.call(self._carry(message, patience))
+        return await self._home.call(self._carry(message, patience, gone))
 
-    async def _carry(self, message: Message, patience: float | None) -> Carried:
+    async def _carry(self, message: Message, patience: float | None, gone: Gone | None) -> Carried:
         if not self._delivered:
             self._delivered = True
             if not self._named_store:
@@ -341,7 +341,9 @@ class Bot(Router):
             self._runtime.spawn(self._keep_account(message.account))
         key = self.key(message.account, message.openid)
         chance, budget = self._chance(message.account, patience)
-        said, delivery = await self._runtime.deliver(conduct, key, message, chance=chance, budget=budget)
+        said, delivery = await self._runtime.deliver(conduct, key, message, chance=chance, budget=budget, gone=gone)
+        if said is UNHEARD:
+            return Carried(None, unheard=True)
         if said is None:  # nothing of its own: WeChat asks again, or has hung up
             said = conduct.voice.sentence("thinking")
         reply = None if said == "" else decode(said)
@@ -490,6 +492,8 @@ class Carried:
     reply: Reply | None
     #: to be called when the response was written: until then the reply of a last delivery stays unread, in doubt
     sent: Callable[[], Coroutine[Any, Any, None]] | None = None
+    #: whoever pushed hung up before there was a reply
+    unheard: bool = False
 
 
 def _tells_more(account: str, known: str) -> bool:

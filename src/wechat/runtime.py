@@ -38,6 +38,8 @@ from .errors import ConfigurationError, StoreError, StoreUnreachable, WeChatErro
 from .stores import Patch, Store, wall_clock
 
 T = TypeVar("T")
+#: comes back when whoever pushed has hung up
+Gone: TypeAlias = Callable[[], Awaitable[None]]
 Hooks = Mapping[str, Sequence[Callable[..., Any]]]
 
 #: conversations whose dialog is kept alive between two messages
@@ -236,17 +238,25 @@ class Runtime:
         return Health(True, lag, self.held)
 
     async def deliver(
-        self, conduct: Conduct, key: str, message: Any, *, chance: int | None = None, budget: Budget | None = None
+        self,
+        conduct: Conduct,
+        key: str,
+        message: Any,
+        *,
+        chance: int | None = None,
+        budget: Budget | None = None,
+        gone: Gone | None = None,
     ) -> tuple[Any, Delivery]:
         """The reply that this delivery of `message` carries, encoded; None where it has none of its own (too late, superseded).
 
+        `UNHEARD` where whoever pushed is `gone`, which is looked at where the reply is not there at once.
         `chance`: so long after its arrival it takes what there is (ms); None: not before WeChat's last push, as long as the
         `budget` lasts. Raises `StoreUnreachable` where it could not be put on record in time.
         """
         self.after_fork()
         delivery = self._arrived(conduct, message, chance)
         work = turn.deliver(conduct, delivery, self.drawn(), self.now(), self._hot.pop(key, None))
-        held = Held(self, delivery, Drive(self, key, self.patience.turn), budget)
+        held = Held(self, delivery, Drive(self, key, self.patience.turn), budget, gone)
         waiting = self._open.setdefault((key, message.id), [])
         waiting.append(held)
         held.task = self._spawn(held.look(work))
@@ -397,13 +407,20 @@ class Runtime:
             self.worker = Worker()
 
 
+#: what is said to whoever has hung up
+UNHEARD = object()
+
+
 class Held:
     """A delivery that waits here. Whatever ends its wait sets ``said``: its own look, whoever binds its reply, or its time."""
 
     task: asyncio.Task[None]
 
-    def __init__(self, runtime: Runtime, delivery: Delivery, drive: Drive, budget: Budget | None) -> None:
-        self._runtime, self.delivery, self._drive, self._budget = runtime, delivery, drive, budget
+    def __init__(
+        self, runtime: Runtime, delivery: Delivery, drive: Drive, budget: Budget | None, gone: Gone | None
+    ) -> None:
+        self._runtime, self.delivery, self._drive, self._budget, self._gone = runtime, delivery, drive, budget, gone
+        self._listening: asyncio.Task[None] | None = None
         self._loop, self._timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
         self.said: asyncio.Future[Any] = self._loop.create_future()
 
@@ -431,12 +448,21 @@ class Held:
         if self._budget:
             self._at(patience.budget, self._judge, self._budget)
             self._at(deadlines.answer_by / 1000, self._count, self._budget)
+        if self._gone:
+            self._listening = self._loop.create_task(self._listen(self._gone))
 
     def leave(self) -> None:
         """Nobody waits any more."""
         self.delivery.open = False
         for timer in self._timers:
             timer.cancel()
+        if self._listening is not None:
+            self._listening.cancel()
+
+    async def _listen(self, gone: Gone) -> None:
+        await gone()
+        if not self.said.done():
+            self.said.set_result(UNHEARD)
 
     def _at(self, seconds: float, do: Callable[..., None], *given: Any) -> None:
         """Seconds after its arrival."""

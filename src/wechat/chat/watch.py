@@ -31,7 +31,7 @@ from ..cli.view import as_heard, as_json, as_said, viewed
 from ..dialog import Ask, Step, innermost
 from ..errors import Diverged, StoreError, WeChatError
 from ..receive import Message
-from ..runtime import CARRY, Carrier, Drive, Health
+from ..runtime import CARRY, Carrier, Drive, Gone, Health
 
 T = TypeVar("T")
 Tell = Callable[..., None]
@@ -73,9 +73,9 @@ class Watched:
     def settings(self) -> Settings:
         return self.bot.settings
 
-    async def carry(self, message: Message, *, patience: float | None = None) -> Carried:
+    async def carry(self, message: Message, *, patience: float | None = None, gone: Gone | None = None) -> Carried:
         self._latest[self.attend(message.account, message.openid)] = message.id
-        return await self.bot.carry(message, patience=patience)
+        return await self.bot.carry(message, patience=patience, gone=gone)
 
     def wait(self, work: Coroutine[Any, Any, T], /) -> T:
         return self.bot.wait(work)

@@ -26,7 +26,7 @@ from urllib.parse import parse_qsl
 
 from .. import crypto, receive, reply
 from ..errors import BadEnvelope, BadMethod, BadSignature, ConfigurationError, ProtocolError, TooLarge
-from ..runtime import Health
+from ..runtime import Gone, Health
 from ..texts import CHINESE, Texts
 
 T = TypeVar("T")
@@ -42,6 +42,16 @@ HURRY = 0.8
 _log = logging.getLogger("wechat.web")
 
 
+class Client(Protocol):
+    """Whoever waits for a response."""
+
+    async def listens(self) -> bool:
+        """Whether it has not hung up yet."""
+
+    async def gone(self) -> None:
+        """Comes back when it has hung up. From any event loop."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What came: the query decoded, of a key that stands twice its first value."""
@@ -51,8 +61,8 @@ class Request:
     body: bytes = b""
     #: seconds after which whoever serves it needs its one thread for others; None: it may be held
     patience: float | None = None
-    #: comes back where the client still listens; where it hung up, whoever waits is cancelled. None: nobody can know
-    listened: Callable[[], Awaitable[None]] | None = None
+    #: whoever waits for the response; None: nobody can know whether somebody does
+    client: Client | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,10 @@ class Carried(Protocol):
     def sent(self) -> Callable[[], Coroutine[Any, Any, None]] | None:
         """To be called when the response was written; None: nobody wants to know."""
 
+    @property
+    def unheard(self) -> bool:
+        """Whether whoever pushed hung up before."""
+
 
 @dataclass(frozen=True)
 class Apology:
@@ -105,6 +119,7 @@ class Apology:
 
     reply: reply.Reply
     sent: None = None
+    unheard: bool = False
 
 
 class Answers(Protocol):
@@ -113,8 +128,10 @@ class Answers(Protocol):
     @property
     def settings(self) -> Settings: ...
 
-    async def carry(self, message: receive.Message, *, patience: float | None = None) -> Carried:
-        """What answers this delivery, after so many seconds at most. From any event loop."""
+    async def carry(
+        self, message: receive.Message, *, patience: float | None = None, gone: Gone | None = None
+    ) -> Carried:
+        """What answers this delivery, after so many seconds at most, or when whoever pushed is `gone`. From any event loop."""
 
     def wait(self, work: Coroutine[Any, Any, T], /) -> T:
         """Run `work` from synchronous code, and give what it gives."""
@@ -219,9 +236,12 @@ async def _check(bot: Answers, request: Request) -> Response:
 async def _push(bot: Answers, request: Request) -> Response:
     body, cipher = _opened(bot.settings, request)
     message = receive.parse(body, bot.settings.timezone)
-    if request.listened is not None and time.time() - message.created >= GIVEN_UP:
-        await request.listened()
-    carried = await _carried(bot, message, request.patience)
+    client = request.client
+    if client is not None and time.time() - message.created >= GIVEN_UP and not await client.listens():
+        return given_up()
+    carried = await _carried(bot, message, request.patience, None if client is None else client.gone)
+    if carried.unheard:
+        return given_up()
     if carried.reply is None:
         return _success()
     return _reply(carried, carried.reply, message, cipher, receive.is_json(body))
@@ -280,10 +300,10 @@ def _open(cipher: crypto.Cipher, encrypted: str, given: Mapping[str, str]) -> by
 # ---- what goes back -------------------------------------------------------------------------------------------------
 
 
-async def _carried(bot: Answers, message: receive.Message, patience: float | None) -> Carried:
+async def _carried(bot: Answers, message: receive.Message, patience: float | None, gone: Gone | None) -> Carried:
     """The bot's reply; where it cannot give one, the apology (rule 3)."""
     try:
-        return await bot.carry(message, patience=patience)
+        return await bot.carry(message, patience=patience, gone=gone)
     except ProtocolError:
         raise
     except Exception as error:

@@ -11,14 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from . import MOST, Answers, Bots, Request, Response, given_up, healthy, not_found, paths, query, respond, written
+from . import MOST, Answers, Bots, Request, Response, healthy, not_found, paths, query, respond, written
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-#: seconds; WeChat hangs up after five
-QUICK = 0.1
 #: seconds, and rounds of the event loop, within which a server tells that the client had hung up before
 MOMENT, ROUNDS = 0.02, 5
 
@@ -34,7 +32,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
         if body is not None:  # else the client is gone
-            response = await _answer(self.bot, scope, body, receive)
+            response = await _answered(self.bot, scope, body, receive)
             await _send(response, send)
             await written(response)
 
@@ -96,19 +94,11 @@ async def _body(receive: Receive) -> bytes | None:
     return body[: MOST + 1]
 
 
-async def _answer(bot: Answers, scope: Scope, body: bytes, receive: Receive) -> Response:
-    """The response; what nobody reads where the client hangs up first. Most are there before it pays to look."""
-    client = _Client(receive)
-    answer = asyncio.ensure_future(respond(bot, _request(scope, body, client)))
-    looks = asyncio.get_running_loop().call_later(QUICK, client.watch, answer)
+async def _answered(bot: Answers, scope: Scope, body: bytes, receive: Receive) -> Response:
+    given, client = query(scope["query_string"].decode("latin-1")), _Client(receive)
     try:
-        return await answer
-    except asyncio.CancelledError:
-        if not client.left:
-            raise
-        return given_up()
+        return await respond(bot, Request(scope["method"], given, body, client=client))
     finally:
-        looks.cancel()
         client.forget()
 
 
@@ -116,36 +106,31 @@ class _Client:
     """Whoever waits for the response, as far as the server tells."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._gone: asyncio.Future[None] | None = None
+        self._receive, self._loop = receive, asyncio.get_running_loop()
+        self._left: asyncio.Future[None] | None = None
 
-    def gone(self) -> asyncio.Future[None]:
-        """Done when it has hung up."""
-        if self._gone is None:
-            self._gone = asyncio.ensure_future(self._hung_up())
-        return self._gone
+    async def gone(self) -> None:
+        if self._loop is asyncio.get_running_loop():
+            await asyncio.shield(self._leaving())
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.gone(), self._loop))
 
-    @property
-    def left(self) -> bool:
-        """Whether it is known to have hung up."""
-        return self._gone is not None and self._gone.done() and not self._gone.cancelled()
-
-    def watch(self, answer: asyncio.Future[Response]) -> None:
-        """Nobody waits for an answer whose client has hung up."""
-        self.gone().add_done_callback(lambda _: answer.cancel())
-
-    async def listened(self) -> None:
-        """Comes back where it has not."""
-        gone = self.gone()
-        await asyncio.wait({gone}, timeout=MOMENT)
+    async def listens(self) -> bool:
+        left = self._leaving()
+        await asyncio.wait({left}, timeout=MOMENT)
         for _ in range(ROUNDS):  # where much has piled up, a moment may be less than one round of the event loop
             await asyncio.sleep(0)
-        if gone.done():
-            await asyncio.get_running_loop().create_future()  # nobody is there: `_answer` cancels this
+        return not left.done()
 
     def forget(self) -> None:
-        if self._gone is not None:
-            self._gone.cancel()
+        if self._left is not None:
+            self._left.cancel()
+
+    def _leaving(self) -> asyncio.Future[None]:
+        """Done when it has hung up. Most are answered before it pays to look."""
+        if self._left is None:
+            self._left = asyncio.ensure_future(self._hung_up())
+        return self._left
 
     async def _hung_up(self) -> None:
         """Comes to its end only for a hang-up: what else stands between server and application may say anything, for ever."""
@@ -155,10 +140,6 @@ class _Client:
             event = {"type": "unknown"}
         if event["type"] != "http.disconnect":
             await asyncio.get_running_loop().create_future()
-
-
-def _request(scope: Scope, body: bytes, client: _Client) -> Request:
-    return Request(scope["method"], query(scope["query_string"].decode("latin-1")), body, listened=client.listened)
 
 
 async def _send(response: Response, send: Send) -> None:
