@@ -232,21 +232,24 @@ class _Line:
         client: Redis,
         waits: tuple[int, int],
         patience: float,
-        beside: Callable[[Coroutine[Any, Any, None]], object],
+        beside: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._client, self._waits, self._patience, self.beside = client, waits, patience, beside
         self._names = {name: client.register_script(script).sha for name, script in _SCRIPTS.items()}
-        self._under_way, self._closed = 0, False
+        self._closed = False
         self._waiting: list[_Asked] = []
         self._wires, self._free = list[Wire](), list[Wire]()
 
     async def ask(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
         """What the server answers."""
         asked = _Asked(command, key, arguments)
-        if self._under_way < _FLIGHTS:
-            [came] = await self._flown([asked])
+        if not self._wires:
+            self._free.append(self._wire())
+        if self._free:
+            [came] = await self._flown(self._free.pop(), [asked])
         else:
+            self._grow()
             asked.answer = self._loop.create_future()
             self._waiting.append(asked)
             came = await asked.answer
@@ -254,51 +257,64 @@ class _Line:
             raise came
         return came
 
-    async def _flown(self, crew: Sequence[_Asked]) -> list[Any]:
+    async def _flown(self, wire: Wire, crew: Sequence[_Asked]) -> list[Any]:
         """Send these, and have those who wait then sent behind them. Gives the answers, or what is wrong."""
-        self._under_way += 1
         try:
-            return await self._answers(crew)
+            return await self._answers(wire, crew)
         except (RedisError, OSError) as error:
             if isinstance(error, Disconnected | SlowAnswer | OSError):  # whoever waits would wait in vain, too
                 waiting, self._waiting = self._waiting, []
                 _answer(waiting, [error] * len(waiting))
             return [error] * len(crew)
         finally:
-            self._under_way -= 1
+            self._free.append(wire)
             self._next()
 
-    def _next(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if waiting and self._closed:
-            _answer(waiting, [Disconnected("the connection was closed")] * len(waiting))
-        elif waiting:
-            self.beside(self._fly_for(waiting))
+    def _grow(self) -> None:
+        """One more flight at once, from when its connection is open: that takes several round trips, and nobody waits for them."""
+        if len(self._wires) < _FLIGHTS:
+            self.beside(self._open(self._wire()))
 
-    async def _fly_for(self, crew: Sequence[_Asked]) -> None:
-        """For others, who get an answer whatever happens."""
-        try:
-            _answer(crew, await self._flown(crew))
-        finally:
-            _answer(crew, [Disconnected("the connection was closed")] * len(crew))  # if they have none yet
+    async def _open(self, wire: Wire) -> None:
+        with suppress(RedisError, OSError):  # then whoever flies with it opens it, or is told
+            await wire.ask([])
+        self._free.append(wire)
+        self._next()
+
+    def _next(self) -> None:
+        if not self._free or not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        gone = [Disconnected("the connection was closed")] * len(waiting)
+        if self._closed:
+            _answer(waiting, gone)
+            return
+        flight = self.beside(self._fly_for(self._free.pop(), waiting))
+        flight.add_done_callback(lambda _: _answer(waiting, gone))  # who has no answer yet: it was cancelled
+
+    async def _fly_for(self, wire: Wire, crew: Sequence[_Asked]) -> None:
+        _answer(crew, await self._flown(wire, crew))
 
     async def ask_where_it_comes(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
         """What the server answers to which a Cluster moves the record just now."""
-        with self._wire() as wire:
+        wire = self._wire()
+        try:
             [came] = await self._sent(wire, [_Asked(command, key, arguments)], whole=True, asking=True)
+        finally:
+            self._wires.remove(wire)
+            await wire.close()
         if isinstance(came, Exception):
             raise came
         return came
 
-    async def _answers(self, crew: Sequence[_Asked]) -> list[Any]:
-        with self._wire() as wire:
-            answers = await self._sent(wire, crew)
-            unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-            if unknown:  # the server was begun anew
-                again = await self._sent(wire, [crew[i] for i in unknown], whole=True)
-                for i, answer in zip(unknown, again, strict=True):
-                    answers[i] = answer
-            return answers
+    async def _answers(self, wire: Wire, crew: Sequence[_Asked]) -> list[Any]:
+        answers = await self._sent(wire, crew)
+        unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:  # the server was begun anew
+            again = await self._sent(wire, [crew[i] for i in unknown], whole=True)
+            for i, answer in zip(unknown, again, strict=True):
+                answers[i] = answer
+        return answers
 
     async def _sent(
         self, wire: Wire, crew: Sequence[_Asked], *, whole: bool = False, asking: bool = False
@@ -324,19 +340,11 @@ class _Line:
             answers[i] = answer
         return answers
 
-    @contextmanager
-    def _wire(self) -> Iterator[Wire]:
-        """A connection that nobody else asks on meanwhile."""
-        if not self._free:
-            connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-            made = Wire(connection, self._patience, self.beside)
-            self._wires.append(made)
-            self._free.append(made)
-        wire = self._free.pop()
-        try:
-            yield wire
-        finally:
-            self._free.append(wire)
+    def _wire(self) -> Wire:
+        connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        wire = Wire(connection, self._patience, self.beside)
+        self._wires.append(wire)
+        return wire
 
     def _kept(self, crew: Sequence[_Asked], answers: list[Any]) -> list[Any]:
         """The answers, of which the last is to WAIT: where too few replicas have what was written, it was not reached."""

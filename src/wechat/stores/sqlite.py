@@ -12,9 +12,10 @@ Rules that this file obeys:
    the log away, and what the child then writes is lost. See "How To Corrupt An SQLite Database File",
    https://www.sqlite.org/howtocorrupt.html, 2.6.
 4. After any error the connection is closed, which rolls back what was under way; the next operation opens it again.
-5. What is deleted is overwritten (``secure_delete``), and whoever is erased is in the log no more either: else the file
-   would go on holding what they wrote, in its free pages. Where another process reads just then for longer than one
-   waits, the log keeps it until it is begun anew, as it is after every thousand pages or so.
+5. What is deleted is overwritten (``secure_delete``), which does not reach what SQLite left in the gaps of pages as it moved it
+   about. So where somebody is erased, the file is written anew (``VACUUM``), and the log is emptied: for as long as it takes to
+   copy the file, nobody else writes. Where another process reads just then for longer than one waits, the log keeps it
+   until it is begun anew, as it is after every thousand pages or so.
 """
 
 from __future__ import annotations
@@ -208,6 +209,7 @@ class _File:
         with self._writing() as db:
             _erase(db, key)
         with self._open() as db:
+            db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
