@@ -52,6 +52,8 @@ SCALES = {
 
 #: messages of a user that are hot; before them come those that follow a long replay, after which nothing is in the processor's cache
 HOT, WARM = 6, 3
+#: messages after which a conversation has hardly begun: the word, how many, the first number
+EARLY = 3
 #: as many as a dialog says that it wants, where it is to be long
 ENDLESS = 1_000_000
 #: how long what is asked here waits (s): a million records take their time
@@ -184,6 +186,12 @@ def _crowds(scale: Scale) -> dict[str, Any]:
             found[name] = {"conversations": count, "bytes": each}
             crowds[name] = Crowd(_bot(port), iter(range(0, count, count // scale.users)))
         costs = asyncio.run(_costs(crowds, scale.users))
+        early = asyncio.run(_kept(said[:EARLY], at_ease=False))
+        for name in ("early", "early, roomy"):
+            port = stack.enter_context(running_redis(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+            each = _waiting(port, early, scale.crowds[1], roomy="roomy" in name)
+            found[name] = {"conversations": scale.crowds[1], "bytes": each}
+            costs[name] = {"hot": 0.0, "cold": 0.0}
     text = sum(len(name) + len(value.encode()) for name, value in waiting.items())
     return {name: found[name] | costs[name] | {"text": text, "fields": len(waiting)} for name in found}
 
@@ -316,8 +324,8 @@ def _told(code: str) -> Any:
 def show(found: Mapping[str, Any]) -> str:
     lengths = [(f"{int(name):,}", shown(each["hot"]), shown(each["cold"])) for name, each in found["lengths"].items()]
     crowds = [
-        (f"{each['conversations']:,}" + (f" (values up to {ROOMY} in one block)" if name == "roomy" else ""),)
-        + (shown(each["bytes"]), shown(each["hot"]), shown(each["cold"]))
+        (f"{each['conversations']:,}{_which(name)}", shown(each["bytes"]))
+        + ((shown(each["hot"]), shown(each["cold"])) if each["hot"] else ("–", "–"))
         for name, each in found["crowds"].items()
     ]
     some = next(iter(found["crowds"].values()))
@@ -341,10 +349,15 @@ def show(found: Mapping[str, Any]) -> str:
     )
 
 
+def _which(name: str) -> str:
+    early = f", {EARLY} messages" if "early" in name else ""
+    return early + (f" (values up to {ROOMY} in one block)" if "roomy" in name else "")
+
+
 def demands(found: Mapping[str, Any]) -> list[Demand]:
     lengths, crowds = found["lengths"], found["crowds"]
     shortest, *_, longest = lengths
-    least, *_, most, roomy = crowds
+    least, *_, most, roomy = (name for name in crowds if "early" not in name)
     return [
         Demand(
             f"{longest} entries, hot: × {shortest} entries",
@@ -355,7 +368,9 @@ def demands(found: Mapping[str, Any]) -> list[Demand]:
         Demand(f"{most} waiting, hot: × {least} waiting", crowds[most]["hot"] / crowds[least]["hot"], most=1.2),
         Demand(f"{most} waiting, cold: × {least} waiting", crowds[most]["cold"] / crowds[least]["cold"], most=1.2),
         Demand("kept alive: bytes of a conversation (aim 2,048)", found["alive"]["traced"], most=4096),
-        Demand("waiting in Redis: bytes of a conversation", crowds[most]["bytes"], most=1600),
+        Demand(f"waiting in Redis after {EARLY} messages: bytes", crowds["early"]["bytes"], most=1600),
+        Demand("the same in one block", crowds["early, roomy"]["bytes"], most=700),
+        Demand("waiting in Redis after 6 messages: bytes", crowds[most]["bytes"], most=1600),
         Demand("the same in one block", crowds[roomy]["bytes"], most=700),
         Demand("import wechat: ms", found["import"]["ms"], most=80),
         Demand("frameworks imported with it", len(found["import"]["frameworks"]), most=0),

@@ -268,7 +268,7 @@ class Machine:
         self._begin, self.name, self.at = begin, begin.dialog, begin.at
         #: the message that began the dialog, the one whose turn it is, and how many steps that turn has begun
         self.opener, self.turn, self.ordinal = begin.message, begin.message, 0
-        self._seed, self._rng = f"{medium.party}/{begin.message}", None
+        self._seed, self._rng = begin.message, None
         script = scripts.get(begin.dialog)
         if script is None:
             raise Diverged(f"the dialog {begin.dialog!r}", "no dialog of that name", "registration")
@@ -306,7 +306,7 @@ class Machine:
     def rng(self) -> random.Random:
         """Its random numbers. They are a large thing, and few dialogs want one."""
         if self._rng is None:
-            self._rng = random.Random(self._seed)
+            self._rng = random.Random(f"{self._medium.party}/{self._seed}")
         return self._rng
 
     def time(self) -> dt.datetime:
@@ -533,7 +533,7 @@ class Machine:
 
     def _reopen(self, message: Any) -> None:
         assert isinstance(self._begin, journal.Afresh)
-        self._seed, self._rng = f"{self._medium.party}/{message.id}", None
+        self._seed, self._rng = message.id, None
         self._open(message, self._begin.state)
 
     def _go(self, value: Any, error: BaseException | None = None) -> None:

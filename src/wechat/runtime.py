@@ -271,7 +271,8 @@ class Runtime:
                 self._open.pop((key, message.id), None)
 
     def _arrived(self, conduct: Conduct, message: Any, chance: int | None) -> Delivery:
-        mark, came = "".join(self._dice.choices(MARKS, k=record.MARK)), self.monotonic()
+        # one text for all that drew the same: it is kept with each message
+        mark, came = sys.intern("".join(self._dice.choices(MARKS, k=record.MARK))), self.monotonic()
         return Delivery(
             message,
             self.now(),
