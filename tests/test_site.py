@@ -20,6 +20,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 
 import wechat
+import wechat.cli
 import wechat.errors
 from wechat import Bot, receive, router
 from wechat.prompts import More

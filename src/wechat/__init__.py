@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from .markdown import plain as plain
 
 #: what is imported when it is used: most bots need none of it, and a worker begins the sooner
-_LATER = {"run": ".cli.serve", "plain": ".markdown"}
+_LATER = {"run": ".cli.serve", "plain": ".markdown", "web": ""}
 
 
 def __getattr__(name: str) -> object:
@@ -81,8 +81,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    found = globals()[name] = getattr(importlib.import_module(_LATER[name], __name__), name)
-    return found
+    room = _LATER[name] or f".{name}"
+    found = importlib.import_module(room, __name__)
+    value = globals()[name] = getattr(found, name) if _LATER[name] else found
+    return value
 
 
 def __dir__() -> list[str]:

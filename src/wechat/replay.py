@@ -20,6 +20,7 @@ import inspect
 import random
 import zlib
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from types import CoroutineType
 from typing import Any, NoReturn, Protocol, TypeAlias
 
 import msgspec
@@ -189,10 +190,12 @@ def sign(ask: Ask[Any]) -> str | int | None:
     return _kind(ask) if ask.key is None else ask.key
 
 
+#: the place of each kind of ask in `PROMPTS`, by its name
+_KINDS = {"ask": 0, **{f"ask.{name}": place for place, name in enumerate(journal.PROMPTS)}}
+
+
 def _kind(ask: Ask[Any]) -> int | None:
-    """Its place in `PROMPTS`."""
-    name = "text" if ask.name == "ask" else ask.name.removeprefix("ask.")
-    return journal.PROMPTS.index(name) if ask.accept is None and name in journal.PROMPTS else None
+    return _KINDS.get(ask.name) if ask.accept is None else None
 
 
 #: stands for a place among so many where not exactly one option was chosen
@@ -213,7 +216,7 @@ def choice(ask: Ask[Any], message: Any) -> int | None:
 
 def chooses(ask: Ask[Any], message: Any, chose: int | None) -> bool:
     """Whether the message still chooses what it did: the option of that label, or one at its place among as many, reworded."""
-    found = choice(ask, message)
+    found = None if chose is None else choice(ask, message)
     if chose is None or found is None or found & 0xFFFF == chose & 0xFFFF:
         return True
     elsewhere = {_digest([label]) for label in ask.options}
@@ -584,7 +587,7 @@ class Machine:
 
     def _plain(self, what: Any) -> None:
         """What is no command is said, and asks."""
-        if inspect.iscoroutine(self._parts[-1]):
+        if isinstance(self._parts[-1], CoroutineType):
             raise NotACommand(self._foreign(what))
         self._refuse_letters(what)
         self._ask(Ask.saying(what))

@@ -70,7 +70,7 @@ def transcripts(name: str) -> list[list[tuple[str, str]]]:
 
 # ---- every page -----------------------------------------------------------------------------------------------------
 
-NAMES = ("replay", "steps", "slow", "data", "testing", "deploying", "upgrading", "security")
+NAMES = ("replay", "steps", "slow", "data", "testing", "deploying", "sizing", "upgrading", "security")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from guides import PAGES, Guide, opened
+from guides import CODE, PAGES, Guide, opened
 
 from servers import free_port, running_redis
 from wechat import Bot, Dialog, TextMessage, ask, crypto, record, runtime, step
@@ -179,6 +179,12 @@ def directives(nginx: str) -> dict[str, str]:
     lines = [line.strip() for line in nginx.splitlines() if line.strip() and not line.strip().startswith("#")]
     assert all(line.endswith((";", "{", "}")) for line in lines)
     return dict(line.rstrip(";").split(None, 1) for line in lines if line.endswith(";"))
+
+
+def test_a_user_comes_to_the_same_worker_by_what_wechat_puts_into_the_query() -> None:
+    given = directives((CODE / "sizing" / "nginx.conf").read_text("utf-8"))
+    assert given["hash"] == "$arg_openid consistent"
+    assert int(given["keepalive"]) > 0
 
 
 def test_nginx_waits_as_long_as_the_bot_holds_and_logs_no_query(deploying: Guide) -> None:
