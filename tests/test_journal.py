@@ -71,3 +71,41 @@ def test_a_kind_that_a_newer_version_wrote_is_not_guessed_at() -> None:
 def test_what_json_cannot_hold_is_refused(wrong: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         journal.plain(wrong)
+
+
+# ---- lines ----------------------------------------------------------------------------------------------------------
+
+DEEDS = st.lists(st.tuples(st.sampled_from(["copy", "add", "cut"]), st.integers(0, 9), st.integers(0, 9)), max_size=40)
+
+
+@given(DEEDS)
+def test_copies_of_a_journal_share_their_lines_and_each_goes_its_own_way(deeds: list[tuple[str, int, int]]) -> None:
+    """As lists do, each a copy of its own."""
+    pairs: list[tuple[journal.Lines, list[str]]] = [(journal.Lines("ab"), ["a", "b"])]
+    for number, (deed, which, count) in enumerate(deeds):
+        lines, plain = pairs[which % len(pairs)]
+        if deed == "copy":
+            pairs.append((lines.upto(count), plain[:count]))
+        elif deed == "add":
+            lines += [f"{number}.{i}" for i in range(count % 3)]
+            plain += [f"{number}.{i}" for i in range(count % 3)]
+        else:
+            lines.cut(count)
+            del plain[count:]
+        for one, two in pairs:
+            assert (one, [*one], len(one), one[1:], one[-2:]) == (two, two, len(two), two[1:], two[-2:])
+    for one, two in pairs:
+        for other, like in pairs:
+            same = next((i for i, (a, b) in enumerate(zip(two, like, strict=False)) if a != b), min(len(two), len(like)))
+            assert one.begins_as(other) == same
+            assert (one == other) == (two == like)
+
+
+def test_a_copy_of_a_long_journal_takes_no_more_than_one_of_a_short_one() -> None:
+    long = journal.Lines(["x"] * 100_000)
+    assert long.upto(100_000)._shared is long._shared
+
+
+def test_what_is_not_there_is_no_line() -> None:
+    with pytest.raises(IndexError):
+        journal.Lines("ab").upto(1)[1]

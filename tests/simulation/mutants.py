@@ -144,8 +144,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "only a message that is done is forgotten",
-                'if old.state in ("done", "fetching") and old.id not in needed]',
-                "if old.id not in needed]",
+                'if old.state not in ("done", "fetching") or old.id in needed:',
+                "if old.id in needed:",
             ),
             (
                 "the message of a time-out's turn is not forgotten before that ends",
@@ -349,7 +349,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "whoever sends a message on waits as it was before it",
-                "    del rec.journal[length:]\n",
+                "    rec.journal.cut(length)\n",
                 "",
             ),
             (
@@ -389,7 +389,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "an intent whose step did not begin is dropped with a hand-over",
-                "        rec.journal.pop()\n",
+                "        rec.journal.cut(len(rec.journal) - 1)\n",
                 "        pass\n",
             ),
             (
@@ -484,7 +484,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a record lives a day after its last message",
-                "ends: list[float] = [max((s.at for s in rec.seen.values()), default=now) + LIVES]",
+                "ends: list[float] = [(last.at if last else now) + LIVES]",
                 "ends: list[float] = [now + 1]",
             ),
             (
@@ -494,8 +494,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "none is taken while an older one is checked",
-                'if s.state in ("checking", "queued")), None)',
-                'if s.state == "queued"), None)',
+                '            if seen.state == "checking":\n                return None\n',
+                "",
             ),
             (
                 "newer formats are left alone",
@@ -644,8 +644,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a side dialog leaves the waiting one as it was",
-                "        lines = self.rec.journal[: self.rec.side]\n        shown",
-                "        lines = []\n        shown",
+                "        lines = self.rec.journal.upto(self.rec.side)\n",
+                "        lines = self.rec.journal.upto(0)\n",
             ),
             (
                 "a side dialog's journal begins at its mark",
@@ -684,8 +684,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a diverged side dialog leaves the waiting one",
-                "        lines = self.rec.journal[:side] if side is not None else []",
-                "        lines: list[str] = []",
+                "        lines = self.rec.journal.upto(side or 0)",
+                "        lines = self.rec.journal.upto(0)",
             ),
             (
                 "a delivery that is over carries nothing",
@@ -749,13 +749,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a label of an option is an answer before it is a word",
-                "return normal(message.text) in stand.labels if message.text else False",
+                "return bool(stand.labels and message.text) and normal(message.text) in stand.labels",
                 "return False",
             ),
             (
                 "continue is an ordinary word where there is nothing to fetch",
-                "in conduct.fetch and (rec.unread or rec.busy(now, message.id)):",
-                "in conduct.fetch:",
+                "if not event and (rec.unread or rec.busy(now, message.id)) and",
+                "if not event and",
             ),
             (
                 "what a handler aside will say can be fetched",
@@ -1034,8 +1034,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "an answer is for a question of its own kind",
-                "        if not fits(ask, entry.key):",
-                "        if isinstance(entry.key, str) and not fits(ask, entry.key):",
+                "if not (isinstance(ask, Ask) and fits(ask, entry.key)):",
+                "if not (isinstance(ask, Ask) and (isinstance(entry.key, int) or fits(ask, entry.key))):",
             ),
             (
                 "an answer chooses what it chose",
