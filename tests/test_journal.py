@@ -96,7 +96,9 @@ def test_copies_of_a_journal_share_their_lines_and_each_goes_its_own_way(deeds: 
             assert (one, [*one], len(one), one[1:], one[-2:]) == (two, two, len(two), two[1:], two[-2:])
     for one, two in pairs:
         for other, like in pairs:
-            same = next((i for i, (a, b) in enumerate(zip(two, like, strict=False)) if a != b), min(len(two), len(like)))
+            same = next(
+                (i for i, (a, b) in enumerate(zip(two, like, strict=False)) if a != b), min(len(two), len(like))
+            )
             assert one.begins_as(other) == same
             assert (one == other) == (two == like)
 
@@ -109,3 +111,11 @@ def test_a_copy_of_a_long_journal_takes_no_more_than_one_of_a_short_one() -> Non
 def test_what_is_not_there_is_no_line() -> None:
     with pytest.raises(IndexError):
         journal.Lines("ab").upto(1)[1]
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "{}", "[]", "[1]", '["m"]', '["m",1.5,"m1",1,"5"]', '[["a"],2]', '["m",1', ""]
+)
+def test_what_is_damaged_is_no_entry_and_none_of_a_newer_version(text: str) -> None:
+    with pytest.raises(ValueError, match="this is no journal entry"):
+        journal.decode(text)

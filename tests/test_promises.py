@@ -1725,3 +1725,15 @@ def test_p9_a_crash_loop_of_one_user_costs_nobody_else_anything() -> None:
 def test_every_promise_of_the_turns_has_its_tests() -> None:
     names = [name for name in globals() if name.startswith("test_p")]
     assert {name.split("_")[1] for name in names} == {f"p{i}" for i in range(1, 10)}
+
+
+def test_p9_a_text_of_a_class_of_its_own_is_a_text() -> None:
+    class Safe(str):  # as template engines have
+        __slots__ = ()
+
+    def safely(message: Any) -> Any:
+        answer = yield Safe("what?")
+        return again(Safe(f"{answer}, and?"))
+
+    chat = talking(safely)
+    assert [chat.say(text) for text in ("safely", "a", "safely", "b")] == ["what?", "a, and?", "what?", "b, and?"]

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -707,3 +708,72 @@ async def test_who_gives_up_takes_nobody_else_along(store: RedisStore, key: str)
         asked[i].cancel()
     came = await gathered(*(each for i, each in enumerate(asked) if i % 3))
     assert all(isinstance(each, Written) for each in came)
+
+
+async def test_a_redis_that_stops_reading_is_given_up_in_time_though_not_all_is_sent(
+    port: int, client: Any, key: str
+) -> None:
+    store, server = RedisStore(f"redis://127.0.0.1:{port}/0", patience=0.3), client.info()["process_id"]
+    await store.load(key)  # it is connected
+    os.kill(server, signal.SIGSTOP)
+    try:
+        with anyio.fail_after(5), pytest.raises(StoreUnreachable):
+            await store.patch(key, "", Patch("v1", {"large": "x" * 50_000_000}))
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert (await store.load(f"{key}2")).version == ""
+    await store.close()
+
+
+async def test_who_is_asked_apart_takes_no_flight_from_the_others(store: RedisStore, key: str) -> None:
+    """Where a Cluster moves records, several are asked so at once."""
+    await store.load(key)
+    line = store._lines.only  # type: ignore[union-attr]
+    assert line is not None
+    apart = [line.ask_where_it_comes("look", f"{key}{i}", ()) for i in range(6)]
+    with anyio.fail_after(5):
+        await gathered(*apart, *(store.load(f"{key}{i}") for i in range(20)))
+
+
+FORKED = """
+import asyncio, os, sys
+from wechat.stores import Patch
+from wechat.stores.redis import RedisStore
+from wechat.runtime import Runtime
+store = RedisStore(sys.argv[1])
+runtime = Runtime(store, {}, lambda turn: None)
+loop = asyncio.new_event_loop()
+
+async def told(name):
+    runtime.after_fork()
+    for i in range(200):
+        loaded = await store.load(f"forked:{name}")
+        assert loaded.fields == {"name": name}, loaded
+    return runtime.drawn()
+
+async def write():
+    for name in ("a", "b"):
+        await store.erase(f"forked:{name}")
+        await store.patch(f"forked:{name}", "", Patch("v1", {"name": name}))
+    runtime.after_fork()
+
+loop.run_until_complete(write())
+children = []
+for name in ("a", "b"):
+    reads, writes = os.pipe()
+    if not os.fork():
+        os.write(writes, loop.run_until_complete(told(name)).encode())
+        os._exit(0)
+    children.append(reads)
+drawn = []
+for reads in children:
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+for reads in children:
+    drawn.append(os.read(reads, 100))
+assert len(set(drawn)) == 2, drawn
+"""
+
+
+def test_a_process_that_is_forked_and_goes_on_with_the_same_event_loop_shares_nothing(url: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED, url], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ import textwrap
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -491,4 +493,38 @@ async def test_an_operation_given_up_while_it_stood_in_line_is_not_done(path: Pa
                 given_up.cancel_scope.cancel()
             held.set()
         assert (await store.load("k")).version == ""
+    await store.close()
+
+
+async def test_a_large_file_is_not_written_anew_where_somebody_is_erased_and_the_log_says_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("wechat.stores.sqlite.WRITTEN_ANEW", 0)
+    store = SQLiteStore(path)
+    await store.patch("k", "", Patch("v1", {"a": "1"}))
+    await store.erase("k")
+    assert "until you run VACUUM on it" in caplog.text
+    assert (await store.load("k")).version == ""
+    await store.close()
+
+
+async def test_who_is_erased_is_gone_though_the_file_cannot_be_written_anew(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = SQLiteStore(path)
+    await store.patch("k", "", Patch("v1", {"a": "1"}))
+    erase = sqlite3.Connection.execute
+
+    class Busy(sqlite3.Connection):
+        def execute(self, sql: str, *given: Any) -> Any:
+            if sql == "VACUUM":
+                raise sqlite3.OperationalError("database is locked")
+            return erase(self, sql, *given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("wechat.stores.sqlite.sqlite3.connect", functools.partial(sqlite3.connect, factory=Busy))
+        await store.close()
+        await store.erase("k")
+    assert "could not be written anew" in caplog.text
+    assert (await store.load("k")).version == ""
     await store.close()

@@ -359,3 +359,5 @@ def test_every_public_name_is_in_one_of_these_tables() -> None:
     source = inspect.getsource(wechat)
     rooms = {"bot", "reply", "receive"}  # 2017's names stand there
     assert set(re.findall(r"import \w+ as (\w+)", source)) == (named | types | values) - rooms
+    assert set(wechat.__all__) == (named | types | values) - rooms
+    assert all(hasattr(wechat, name) for name in wechat.__all__)

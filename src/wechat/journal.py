@@ -150,13 +150,23 @@ def encode(entry: Entry) -> str:
 
 
 def decode(text: str) -> Entry:
-    """The entry that `encode` wrote. Raises `UnknownFormat` for a kind that a newer version wrote."""
+    """The entry that `encode` wrote. Raises `UnknownFormat` for a kind that a newer version wrote, ValueError for no entry."""
     try:
         return _ENTRY.decode(text)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
+        letter = _letter(text)
+        if letter is None or letter in KINDS:
+            raise ValueError(f"this is no journal entry: {error}") from None
+        what = f"a journal entry of the unknown kind {letter!r}"
+        raise UnknownFormat(what, found=FORMAT + 1, known=FORMAT) from None
+
+
+def _letter(text: str) -> str | None:
+    try:
         letter = read(text)[0]
-        what = f"that cannot be read ({error})" if letter in KINDS else f"of the unknown kind {letter!r}"
-        raise UnknownFormat(f"a journal entry {what}", found=FORMAT + 1, known=FORMAT) from None
+    except (ValueError, TypeError, LookupError):
+        return None
+    return letter if isinstance(letter, str) else None
 
 
 def compact(value: Any) -> str:

@@ -716,7 +716,10 @@ def replay(scripts: Mapping[str, Script], entries: Iterable[str], medium: Medium
 def check_format(scripts: Mapping[str, Script], entries: Iterable[str]) -> None:
     """Raises `UnknownFormat` for a journal that only a newer version can replay. Runs none of its dialog's code."""
     for line in entries:
-        entry = journal.decode(line)
+        try:
+            entry = journal.decode(line)
+        except ValueError:  # it is damaged, which its replay finds
+            continue
         if isinstance(entry, journal.Began | journal.Afresh) and entry.dialog in scripts:
             scripts[entry.dialog].of(entry.version)
         elif isinstance(entry, journal.Answered | journal.Misread):

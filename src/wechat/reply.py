@@ -162,7 +162,7 @@ def reply(say: Say) -> Reply | None:
 
 def words(say: str) -> str | None:
     """A text as the record keeps it; None for one that shows nothing."""
-    if say.isprintable():  # as most are: nothing in it needs care
+    if type(say) is str and say.isprintable():  # as most are: nothing in it needs care
         return say if say.strip() else None
     text = _whole(say)
     return text if _shown(text) else None

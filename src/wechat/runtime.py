@@ -35,7 +35,7 @@ from .attempt import Conduct, Delivery, Turn, Worker
 from .budget import Budget
 from .dialog import Step, innermost, running
 from .errors import ConfigurationError, StoreError, StoreUnreachable, WeChatError
-from .stores import Patch, Store, wall_clock
+from .stores import Patch, Store, after_fork, wall_clock
 
 T = TypeVar("T")
 #: comes back when whoever pushed has hung up
@@ -134,6 +134,11 @@ class Home:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
         self._thread: int | None = None  # threading's name for it: to asyncio, all greenlets are one
+        after_fork(self, Home._leave)
+
+    def _leave(self) -> None:
+        """Another process's loop is no home, also where it goes on here."""
+        self._loop, self._lock = None, threading.Lock()
 
     def alive(self) -> bool:
         """Whether the loop still runs, and in this process."""
@@ -142,7 +147,7 @@ class Home:
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` there, from any event loop."""
         here = asyncio.get_running_loop()
-        if self._loop is here:  # it runs, and no other process's loop does here
+        if self._loop is here:
             return await work
         with self._lock:
             if not self.alive():
@@ -199,7 +204,8 @@ class Runtime:
         self._new, self._round_comes = set[Held](), False  # those whose timers are not set, and who sets them
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pid = os.getpid()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # for which all of this is; None: to be looked at
+        after_fork(self, Runtime._leave)
         self._dice = random.Random()  # seeded by the system; nobody gains by guessing
         self.worker = Worker()
         self.jobs: set[Job] = set()
@@ -391,8 +397,11 @@ class Runtime:
         """A name that nobody else has drawn, of a version or an owner."""
         return f"{self._dice.getrandbits(48):012x}"
 
+    def _leave(self) -> None:
+        self._loop = None
+
     def after_fork(self) -> None:
-        """What another process held is not ours. One that was forked runs another event loop: to ask the system is slow."""
+        """What another process held is not ours. A process that was forked runs another event loop, or was told of it."""
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
@@ -461,9 +470,11 @@ class Held:
             self._listening.cancel()
 
     async def _listen(self, gone: Gone) -> None:
-        await gone()
-        if not self.said.done():
-            self.said.set_result(UNHEARD)
+        try:
+            await gone()
+        except Exception:  # nobody can know any more
+            return
+        self._end(UNHEARD)
 
     def _at(self, seconds: float, do: Callable[..., None], *given: Any) -> None:
         """Seconds after its arrival."""
@@ -482,8 +493,13 @@ class Held:
         self.task.cancel()
 
     def _give_up(self) -> None:
+        self._end(None)
+
+    def _end(self, said: Any) -> None:
+        """Nobody listens any more: from this moment on, nothing is bound to it."""
+        self.delivery.open = False
         if not self.said.done():
-            self.said.set_result(None)
+            self.said.set_result(said)
 
     def _judge(self, budget: Budget) -> None:
         """A delivery may be left waiting while the budget lasts."""

@@ -61,7 +61,7 @@ def _plain(part: record.Part) -> Fields:
 def _entry(line: str) -> Fields:
     try:
         entry = decode(line)
-    except UnknownFormat as error:
+    except (UnknownFormat, ValueError) as error:
         return {"at": None, "what": "unknown", "why": str(error)}
     fields = structs.asdict(entry)
     return {"at": _time(fields.pop("at")), "what": type(entry).__name__.lower(), **fields}

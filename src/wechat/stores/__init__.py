@@ -17,16 +17,19 @@ Rules that every store obeys:
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..errors import ConfigurationError
 from ..turn import Loaded as Loaded
 
 Clock = Callable[[], int]
+T = TypeVar("T")
 
 
 def wall_clock() -> int:
@@ -89,6 +92,25 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of what is open. What is asked of the store later opens it again."""
+
+
+# ---- forks ----------------------------------------------------------------------------------------------------------
+
+
+def after_fork(of: T, forget: Callable[[T], None]) -> None:
+    """In every process that is forked from now on, `forget` what of `of` is the parent's. Keeps it no longer alive.
+
+    A fork that Python is not told of (uWSGI's own) is known by the process's number, where that is looked at.
+    """
+    known = weakref.ref(of)
+
+    def after() -> None:
+        alive = known()
+        if alive is not None:
+            forget(alive)
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=after)
 
 
 # ---- waiting within one process -------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from ..errors import ConfigurationError, StoreUnreachable
-from . import Bell, Loaded, Patch, Signal, Written, pauses, wrong
+from . import Bell, Loaded, Patch, Signal, Written, after_fork, pauses, wrong
 
 try:
     from redis.asyncio import Redis
@@ -96,9 +96,16 @@ class RedisStore:
         self._ahead = 0.0  # the store's time, less the local monotonic clock
         self._inspected = 0  # in which process
         self.way = self._checked()
+        after_fork(self, RedisStore._inherit)
 
     def __repr__(self) -> str:
         return f"RedisStore({self._where!r})"
+
+    def _inherit(self) -> None:
+        """What was open is the parent's: neither used nor closed, also where the same event loop goes on here."""
+        lines, self._lines = self._lines, None
+        if lines is not None:
+            self._inherited.append(lines)
 
     async def load(self, key: str) -> Loaded:
         ear = await self._ear()
@@ -195,7 +202,7 @@ class RedisStore:
         """The connections that belong here and now."""
         if self._lines is None or not self._lines.usable():
             if self._lines is not None and self._lines.process != os.getpid():
-                self._inherited.append(self._lines)
+                self._inherit()
             lines = self._lines = _Lines(self.way, self._bell, self._patience)
             await lines.open()
         return self._lines
@@ -240,6 +247,7 @@ class _Line:
         self._closed = False
         self._waiting: list[_Asked] = []
         self._wires, self._free = list[Wire](), list[Wire]()
+        self._apart: set[Wire] = set()  # those on which a single command is asked
 
     async def ask(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
         """What the server answers."""
@@ -297,11 +305,12 @@ class _Line:
 
     async def ask_where_it_comes(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
         """What the server answers to which a Cluster moves the record just now."""
-        wire = self._wire()
+        wire = self._made()
+        self._apart.add(wire)
         try:
             [came] = await self._sent(wire, [_Asked(command, key, arguments)], whole=True, asking=True)
         finally:
-            self._wires.remove(wire)
+            self._apart.discard(wire)
             await wire.close()
         if isinstance(came, Exception):
             raise came
@@ -341,10 +350,14 @@ class _Line:
         return answers
 
     def _wire(self) -> Wire:
-        connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-        wire = Wire(connection, self._patience, self.beside)
+        """One more for flights."""
+        wire = self._made()
         self._wires.append(wire)
         return wire
+
+    def _made(self) -> Wire:
+        connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        return Wire(connection, self._patience)
 
     def _kept(self, crew: Sequence[_Asked], answers: list[Any]) -> list[Any]:
         """The answers, of which the last is to WAIT: where too few replicas have what was written, it was not reached."""
@@ -369,7 +382,7 @@ class _Line:
         self._closed = True
 
     async def hang_up(self) -> None:
-        for wire in self._wires:
+        for wire in (*self._wires, *self._apart):
             await wire.close()
 
 
@@ -469,7 +482,7 @@ class _Lines:
     # ---- opening and closing
 
     def usable(self) -> bool:
-        return self._loop is asyncio.get_running_loop()  # a process that was forked runs another
+        return self._loop is asyncio.get_running_loop()
 
     async def open(self) -> None:
         await anext(self._life)

@@ -14,12 +14,13 @@ Rules that this file obeys:
 4. After any error the connection is closed, which rolls back what was under way; the next operation opens it again.
 5. What is deleted is overwritten (``secure_delete``), which does not reach what SQLite left in the gaps of pages as it moved it
    about. So where somebody is erased, the file is written anew (``VACUUM``), and the log is emptied: for as long as it takes to
-   copy the file, nobody else writes. Where another process reads just then for longer than one waits, the log keeps it
+   copy the file, nobody else writes, and so a large one is left as it is, with a line in the log. Where another process reads just then for longer than one waits, the log keeps it
    until it is begun anew, as it is after every thousand pages or so.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import sys
@@ -38,6 +39,10 @@ from ..errors import StoreUnreachable, UnknownFormat
 from . import Bell, Clock, Loaded, Patch, Signal, Written, pauses, wall_clock
 
 T = TypeVar("T")
+#: bytes of a file that is written anew within WeChat's five seconds, also on a slow disk
+WRITTEN_ANEW = 128 * 1024 * 1024
+
+_log = logging.getLogger("wechat.stores")
 
 #: of the tables; kept in ``PRAGMA user_version``, where 0 is a new file
 FORMAT = 1
@@ -209,8 +214,21 @@ class _File:
         with self._writing() as db:
             _erase(db, key)
         with self._open() as db:
-            db.execute("VACUUM")
+            self._write_anew(db)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _write_anew(self, db: sqlite3.Connection) -> None:
+        """Without what stands in the gaps of pages. It is not worth that everybody waits for long, or is told of an error."""
+        size = db.execute("PRAGMA page_count").fetchone()[0] * db.execute("PRAGMA page_size").fetchone()[0]
+        if size > WRITTEN_ANEW:
+            _log.warning("%s is large: what was erased may stand in its gaps until you run VACUUM on it", self._path)
+            return
+        try:
+            db.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            _log.warning(
+                "%s could not be written anew, so what was erased may stand in its gaps: %s", self._path, error
+            )
 
     def close(self) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ Rule 2: what a lost connection cut off is asked once more; what is slow is not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from redis.exceptions import ConnectionError as Disconnected
@@ -24,22 +24,21 @@ try:
 except ImportError:
     hiredis = None  # type: ignore[assignment]
 
+_pack = getattr(hiredis, "pack_command", None)  # which is there from 2.1 on
+
 
 class Wire:
-    """Asks on `connection`, of which it takes the time limits, and waits `patience` seconds for all that is asked at once.
+    """Asks on `connection`, of which it takes the time limits, and waits `patience` seconds for all that is asked at once."""
 
-    `beside` does something while others go on.
-    """
-
-    def __init__(self, connection: Any, patience: float, beside: Callable[[Coroutine[Any, Any, None]], object]) -> None:
+    def __init__(self, connection: Any, patience: float) -> None:
         connection.socket_timeout = None
-        self._connection, self._patience, self._beside = connection, patience, beside
+        self._connection, self._patience = connection, patience
         self._late = self._closed = False
 
     def pack(self, *command: Any) -> bytes:
         """The command as it is sent. Raises ValueError or TypeError for what cannot be."""
-        if hiredis is not None:
-            return bytes(hiredis.pack_command(command))
+        if _pack is not None:
+            return bytes(_pack(command))
         return b"".join(self._connection.pack_command(*command))
 
     async def ask(self, packed: Sequence[bytes]) -> list[Any]:
@@ -70,15 +69,23 @@ class Wire:
     async def _answer(self) -> Any:
         try:
             return await self._connection.read_response()
-        except ResponseError as error:
+        except (ResponseError, UnicodeDecodeError) as error:
             return error
 
     def _give_up(self) -> None:
-        """Whoever waits for the answer notices that the connection is closed."""
+        """Whoever waits for the answer, or to send, notices that the connection is gone."""
         self._late = True
-        self._beside(self._connection.disconnect())
+        self._cut()
 
     async def close(self) -> None:
         """For good: whoever waits for an answer is told that there is none."""
         self._closed = True
-        await self._connection.disconnect()
+        self._cut()
+        await self._connection.disconnect(nowait=True)
+        await asyncio.sleep(0)  # then the socket is closed, too
+
+    def _cut(self) -> None:
+        """At once. To take leave of a server (TLS), or to send what is not sent yet, may take for ever."""
+        writer = getattr(self._connection, "_writer", None)  # the package has no name for it
+        if writer is not None:
+            writer.transport.abort()
