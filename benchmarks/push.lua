@@ -3,11 +3,14 @@
 --     wrk -t1 -c64 -d4s -s push.lua http://127.0.0.1:8000/wechat -- FILE
 --
 -- A request in the file is a line with its length, then itself. With EVERY=40 each connection waits 40 ms on average before
--- each of its requests. With ENDING=text it is counted how many replies hold that text.
+-- each of its requests. With ENDING=text it is counted how many replies hold that text. With WARM=64 so many requests for nothing come
+-- first: a server that accepts some connections late would hear what a user says second before what that one said first.
 
 local requests, at, threads = {}, 0, {}
 local ending = os.getenv("ENDING")
 local every = tonumber(os.getenv("EVERY"))
+local warm = tonumber(os.getenv("WARM") or 0)
+local nothing = "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
 beyond, endings = 0, 0 -- global: `done` asks for them, in another state
 
 function setup(thread)
@@ -30,10 +33,14 @@ function request()
     looked = true
     return requests[1]
   end
+  if warm > 0 then
+    warm = warm - 1
+    return nothing
+  end
   at = at + 1
   if at > #requests then
     beyond = beyond + 1
-    return "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    return nothing
   end
   return requests[at]
 end

@@ -194,7 +194,7 @@ def check(server: Server, file: Path) -> None:
             raise RuntimeError(f"{server.name}, {server.setting}: to {push.text} it says {answer}")
     users, seconds = (USERS // 2, 4) if server.mode == "plain" else (USERS // 8, 1)
     write(file, server.mode, users, seconds)
-    told = drive(server, file, seconds, ENDING=ended(sum(range(1, COUNT + 1))))
+    told = drive(server, file, seconds, ENDING=ended(sum(range(1, COUNT + 1))), WARM=f"{CONNECTIONS}")
     if server.mode == "plain" and told["endings"] != users:
         raise RuntimeError(f"{server.name}: of {users} conversations {told['endings']} ended as they should")
 
