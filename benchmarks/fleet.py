@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import datetime as dt
 import itertools
-import json
 import logging
 import statistics
 import sys
@@ -19,6 +18,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from figures import shown, table
 
 from wechat import Bot, Text, TextMessage
 from wechat.errors import StoreError
@@ -172,20 +173,24 @@ def fleet(count: int = 500) -> dict[str, dict[str, dict[str, float]]]:
         }
 
 
-def show(figures: dict[str, dict[str, dict[str, float]]]) -> None:
-    print(f"a hot next message{'':<26}{'µs':>10}{'of one Redis':>16}")
-    for name, each in figures["hot"].items():
-        print(f"  {name:<42}{each['us']:>10.0f}{each['times']:>15.2f}×")
+def measure(quick: bool) -> dict[str, dict[str, dict[str, float]]]:
+    logging.disable(logging.WARNING)  # that servers are gone is what is measured
+    try:
+        return fleet(100 if quick else 500)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def show(found: dict[str, dict[str, dict[str, float]]]) -> str:
+    hot = [(name, shown(each["us"]), f"{each['times']:.2f}") for name, each in found["hot"].items()]
+    parts = ["A hot next message:", table(("", "µs", "× one Redis"), hot)]
     for what, title in (
-        ("fail_over", f"a master is killed (gone after {GONE} ms)"),
-        ("slot_moves", "five moves of a slot"),
+        ("fail_over", f"A master is killed, and counts as gone after {GONE} ms:"),
+        ("slot_moves", "The slot of a conversation moves five times:"),
     ):
-        print(f"{title:<44}{'longest gap':>12}{'acknowledged':>14}{'lost':>6}")
-        for name, each in figures[what].items():
-            print(f"  {name:<42}{each['longest_gap_s']:>10.2f} s{each['acknowledged']:>14.0f}{each['lost']:>6.0f}")
-
-
-if __name__ == "__main__":
-    logging.disable(logging.WARNING)
-    came = fleet()
-    print(json.dumps(came)) if "--json" in sys.argv else show(came)
+        rows = [
+            (name, f"{each['longest_gap_s']:.2f}", shown(each["acknowledged"]), shown(each["lost"]))
+            for name, each in found[what].items()
+        ]
+        parts += [title, table(("", "longest gap, s", "acknowledged", "lost"), rows)]
+    return "\n\n".join(parts)
