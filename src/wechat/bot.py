@@ -10,7 +10,6 @@ import math
 import os
 import re
 import secrets
-import zoneinfo
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from types import ModuleType
@@ -19,8 +18,7 @@ from weakref import WeakKeyDictionary
 
 from typing_extensions import Self
 
-from . import lint, msg, receive, stores
-from . import module as of_2017
+from . import lint, receive, stores
 from .attempt import Conduct, Deadlines, Turn
 from .budget import Budget
 from .crypto import Cipher
@@ -156,6 +154,8 @@ def _apart(**groups: Sequence[str]) -> None:
 
 
 def _timezone(name: str) -> dt.tzinfo:
+    import zoneinfo  # not before a bot is made: whoever imports the package waits for less
+
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
@@ -256,6 +256,8 @@ class Bot(Router):
         Settings are as of any bot, but that no word cancels or goes back unless given. `answer` uses the bot that was made of a
         module last. Raises `ConfigurationError` for a module or a setting that cannot work.
         """
+        from . import module as of_2017
+
         rows, url, key = of_2017.rows(module), of_2017.store(module), of_2017.key(module)
         given = {"cancel": (), "back": (), **({"store": url} if url else {}), **settings}
         bot = cls(**given)
@@ -542,4 +544,6 @@ def answer(data: bytes | str, module: ModuleType) -> Formatted:
             raise
         _log.exception("a message to %s could not be answered", message.account)
         said = decode(bot.conduct(message).voice.sentence("failed"))
+    from . import msg
+
     return msg.Msg(message.openid, message.account, said, json=receive.is_json(body))

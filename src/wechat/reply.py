@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote
 
 if TYPE_CHECKING:
     import regex
@@ -327,6 +326,8 @@ _ESCAPED = re.compile("[\x00-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 def link(label: str, sends: str | None = None) -> str:
     """A link in a text: a tap sends `sends` (else the label) as if it were typed. The buttons of a personal account."""
+    from urllib.parse import quote
+
     words = _ESCAPED.sub(lambda found: quote(found[0], errors="replace", safe=""), label if sends is None else sends)
     shown = label.replace("<", "＜").replace(">", "＞")
     return f'<a href="weixin://bizmsgmenu?msgmenucontent={words}&msgmenuid=1">{shown}</a>'
