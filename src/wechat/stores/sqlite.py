@@ -113,8 +113,8 @@ class SQLiteStore:
                 if await self._apart(lambda: self._file.version(key)) != there:
                     return
 
-    async def erase(self, key: str) -> None:
-        await self._apart(lambda: self._file.erase(key))
+    async def erase(self, key: str, *, traces: bool = True) -> None:
+        await self._apart(lambda: self._file.erase(key, traces))
 
     async def close(self) -> None:
         thread, self._thread = self._thread, None
@@ -210,11 +210,12 @@ class _File:
             _sweep(db, now)
             return Written(now)
 
-    def erase(self, key: str) -> None:
+    def erase(self, key: str, traces: bool) -> None:
         with self._writing() as db:
             _erase(db, key)
         with self._open() as db:
-            self._write_anew(db)
+            if traces:
+                self._write_anew(db)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _write_anew(self, db: sqlite3.Connection) -> None:
