@@ -87,11 +87,8 @@ class Store(Protocol):
         reason; the record is the truth.
         """
 
-    async def erase(self, key: str, *, traces: bool = True) -> None:
-        """Forget everything kept under `key`, and what the store itself may still hold of it: its `traces`.
-
-        What the server or the disk keeps besides (backups, Redis's own log) is theirs.
-        """
+    async def erase(self, key: str) -> None:
+        """Forget everything kept under `key`. What the server or the disk keeps besides (backups, Redis's own log) is theirs."""
 
     async def close(self) -> None:
         """Let go of what is open. What is asked of the store later opens it again."""

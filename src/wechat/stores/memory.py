@@ -55,7 +55,7 @@ class MemoryStore:
         with self._bell.listening(key) as rung:
             await rung.within((until - self._clock()) / 1000)
 
-    async def erase(self, key: str, *, traces: bool = True) -> None:
+    async def erase(self, key: str) -> None:
         self._records.pop(key, None)
 
     async def close(self) -> None:

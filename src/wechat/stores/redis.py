@@ -158,7 +158,7 @@ class RedisStore:
         """Seconds until the store's clock says so."""
         return (until - self._ahead) / 1000 - time.monotonic()
 
-    async def erase(self, key: str, *, traces: bool = True) -> None:
+    async def erase(self, key: str) -> None:
         await self._run("erase", key)
 
     async def close(self) -> None:

@@ -113,8 +113,12 @@ class SQLiteStore:
                 if await self._apart(lambda: self._file.version(key)) != there:
                     return
 
-    async def erase(self, key: str, *, traces: bool = True) -> None:
-        await self._apart(lambda: self._file.erase(key, traces))
+    async def erase(self, key: str) -> None:
+        await self._apart(lambda: self._file.erase(key, traces=True))
+
+    async def remove(self, key: str) -> None:
+        """As `erase`, where nobody minds what the file may still hold of it: it is not written anew."""
+        await self._apart(lambda: self._file.erase(key, traces=False))
 
     async def close(self) -> None:
         thread, self._thread = self._thread, None
@@ -210,7 +214,7 @@ class _File:
             _sweep(db, now)
             return Written(now)
 
-    def erase(self, key: str, traces: bool) -> None:
+    def erase(self, key: str, *, traces: bool) -> None:
         with self._writing() as db:
             _erase(db, key)
         with self._open() as db:
