@@ -8,16 +8,18 @@ import random
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 import redis
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.retry import Retry
 
 from servers import free_port, redis_server, running_redis
+from wechat.errors import StoreUnreachable
 
 #: milliseconds after which a server that says nothing counts as gone
 GONE = 1_000
@@ -34,6 +36,26 @@ def until(happened: Callable[[], Any], what: str, seconds: float = 60) -> Any:
                 return came
         time.sleep(0.02)
     raise TimeoutError(f"it did not happen that {what}")
+
+
+#: seconds: a fail-over takes a few
+SEARCHED = 60
+
+
+async def soon(happened: Callable[[], object]) -> None:
+    """Comes back when it has happened, to whoever has an event loop that goes on meanwhile."""
+    with anyio.fail_after(SEARCHED):
+        while not happened():
+            await anyio.sleep(0.01)
+
+
+async def again(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """What a store answers, if need be asked again and again, as the runtime does."""
+    with anyio.fail_after(SEARCHED):
+        while True:
+            with contextlib.suppress(StoreUnreachable):
+                return await ask()
+            await anyio.sleep(0.05)
 
 
 def client(port: int, password: str | None = None) -> Any:

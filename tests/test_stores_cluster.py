@@ -7,7 +7,7 @@ import itertools
 import logging
 import multiprocessing
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import anyio
 import pytest
 from redis.crc import key_slot
 
-from fleets import Cluster, Server, running_cluster
+from fleets import SEARCHED, Cluster, Server, again, running_cluster, soon
 from servers import certificate, free_port
 from wechat.errors import StoreUnreachable
 from wechat.stores import Loaded, Patch, Written
@@ -24,7 +24,6 @@ from wechat.stores.redis import RedisStore
 
 pytestmark = pytest.mark.anyio
 
-SEARCHED = 60  # seconds: a fail-over takes a few
 LOGGING = ("--appendonly", "yes", "--appendfsync", "always")
 
 
@@ -70,21 +69,6 @@ _names = itertools.count()
 @pytest.fixture
 def key() -> str:
     return f"record:{next(_names)}"
-
-
-async def until(happened: Callable[[], object]) -> None:
-    with anyio.fail_after(SEARCHED):
-        while not happened():
-            await anyio.sleep(0.01)
-
-
-async def again(ask: Callable[[], Awaitable[Any]]) -> Any:
-    """What is answered, if need be asked again and again, as the runtime does."""
-    with anyio.fail_after(SEARCHED):
-        while True:
-            with suppress(StoreUnreachable):
-                return await ask()
-            await anyio.sleep(0.05)
 
 
 async def count(store: RedisStore, key: str, times: int) -> None:
@@ -188,12 +172,12 @@ async def test_who_waits_is_woken_by_whom_any_master_tells_and_listens_on_one_co
         async with anyio.create_task_group() as tasks:
             for key in keys:
                 tasks.start_soon(store.wait, key, (await store.load(key)).now + 600_000)
-            await until(lambda: all(hears(store, key) for key in keys))
+            await soon(lambda: all(hears(store, key) for key in keys))
             assert len(listeners(cluster)) == 1
             for key in keys:
                 await other.patch(key, "", Patch("v1", {}, wake=True))
     await store.close()
-    await until(lambda: listeners(cluster) == [])
+    await soon(lambda: listeners(cluster) == [])
 
 
 async def test_where_the_node_dies_on_which_it_listens_who_waits_is_woken_and_listens_elsewhere(
@@ -207,13 +191,13 @@ async def test_where_the_node_dies_on_which_it_listens_who_waits_is_woken_and_li
     with anyio.fail_after(2 * SEARCHED):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait, 2)
-            await until(lambda: hears(store, key))
+            await soon(lambda: hears(store, key))
             [deaf] = listeners(cluster)
             deaf.kill()
-            await until(lambda: not hears(store, key))
+            await soon(lambda: not hears(store, key))
             await in_thread(cluster.whole)
             deaf.begin()
-            await until(lambda: hears(store, key))
+            await soon(lambda: hears(store, key))
             await again(lambda: other.patch(key, "", Patch("v1", {}, wake=True)))
 
 
@@ -225,14 +209,14 @@ async def test_a_node_that_is_no_master_any_more_is_listened_to_no_longer_once_t
     with anyio.fail_after(2 * SEARCHED):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(store.wait, key, now + 600_000)
-            await until(lambda: hears(store, key))
+            await soon(lambda: hears(store, key))
             [old] = listeners(cluster)
             theirs = next(each for each in (f"own:{i}" for i in range(1_000)) if cluster.owner(each) is old)
             successor = next(server for server in cluster.servers if server.follows(old))
             successor.client.execute_command("CLUSTER", "FAILOVER", "TAKEOVER")
-            await until(lambda: old.follows(successor))
+            await soon(lambda: old.follows(successor))
             await again(lambda: store.load(theirs))  # which tells that it has moved
-    await until(lambda: old not in listeners(cluster))
+    await soon(lambda: old not in listeners(cluster))
 
 
 # ---- a slot that moves ----------------------------------------------------------------------------------------------

@@ -6,17 +6,15 @@ import asyncio
 import itertools
 import multiprocessing
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 import redis
 
-from fleets import SERVICE, Guarded, Server, client, running_guarded
-from fleets import until as thus
+from fleets import SERVICE, Guarded, Server, again, client, running_guarded, soon, until
 from servers import free_port, redis_server
 from wechat.errors import StoreUnreachable
 from wechat.stores import Loaded, Patch, Written
@@ -25,7 +23,6 @@ from wechat.stores.topology import Address, Way
 
 pytestmark = pytest.mark.anyio
 
-SEARCHED = 60  # seconds: a fail-over takes a few
 LOGGING = ("--appendonly", "yes", "--appendfsync", "always")
 SECRET = "open/sesame"
 
@@ -45,7 +42,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 def fleet(running: Guarded) -> Iterator[Guarded]:
     """There is a master with a replica before and after each test, whichever."""
     yield running
-    thus(lambda: sum(server.follows(running.master()) for server in running.servers) == 1, "there are both")
+    until(lambda: sum(server.follows(running.master()) for server in running.servers) == 1, "there are both")
 
 
 @pytest.fixture
@@ -66,21 +63,6 @@ _names = itertools.count()
 @pytest.fixture
 def key() -> str:
     return f"record:{next(_names)}"
-
-
-async def until(happened: Callable[[], object]) -> None:
-    with anyio.fail_after(SEARCHED):
-        while not happened():
-            await anyio.sleep(0.01)
-
-
-async def again(ask: Callable[[], Awaitable[Any]]) -> Any:
-    """What is answered, if need be asked again and again, as the runtime does."""
-    with anyio.fail_after(SEARCHED):
-        while True:
-            with suppress(StoreUnreachable):
-                return await ask()
-            await anyio.sleep(0.05)
 
 
 def hears(store: RedisStore, key: str) -> bool:
@@ -134,7 +116,7 @@ async def test_whoever_is_named_but_is_no_master_is_not_used(fleet: Guarded, key
     port = int(misled.read_text().split()[1])
     process = await anyio.open_process([redis_server(), str(misled), "--sentinel"], stdout=None)
     try:
-        await until(lambda: _answers(port))
+        await soon(lambda: _answers(port))
         store = RedisStore(f"redis+sentinel://127.0.0.1:{port}/{SERVICE}")
         with suppress(StoreUnreachable):
             await store.load(key)
@@ -167,15 +149,17 @@ async def test_where_the_master_is_killed_the_other_goes_on_and_who_waits_is_wok
         while not woken.is_set() and (await again(lambda: store.load(key))).version != "v3":
             await again(lambda: store.wait(key, now + 600_000))
 
-    thus(lambda: any(server.client.hgetall(key) for server in fleet.servers if server is not old), "the replica has it")
+    until(
+        lambda: any(server.client.hgetall(key) for server in fleet.servers if server is not old), "the replica has it"
+    )
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wait)
-        await until(lambda: hears(store, key))
+        await soon(lambda: hears(store, key))
         old.kill()
         second = Patch("v2", {"a": "2"})
         assert isinstance(await again(lambda: other.patch(key, "v1", second)), Written)
         assert fleet.master() is not old
-        await until(lambda: hears(store, key))
+        await soon(lambda: hears(store, key))
         assert isinstance(await other.patch(key, "v2", Patch("v3", {"a": "3"}, wake=True)), Written)
     assert (await store.load(key)).fields == {"a": "3"}
     await other.close()
@@ -189,7 +173,7 @@ async def test_a_master_that_comes_back_after_another_took_its_place_is_written_
     await store.patch(key, "", Patch("v1", {"a": "1"}))
     old = fleet.master()
     old.kill()
-    await until(lambda: all(named(fleet, sentinel) != old.port for sentinel in fleet.sentinels))
+    await soon(lambda: all(named(fleet, sentinel) != old.port for sentinel in fleet.sentinels))
     new = fleet.master()
     old.begin()
     assert old.info("replication")["role"] == "master"
@@ -213,10 +197,10 @@ async def test_nothing_is_lost_where_somebody_orders_a_change_of_masters_and_rep
 
     async def order() -> None:
         nonlocal over
-        await until(lambda: ordered(fleet))
-        await until(lambda: fleet.master() is not old)
+        await soon(lambda: ordered(fleet))
+        await soon(lambda: fleet.master() is not old)
         old.client.replicaof("127.0.0.1", fleet.master().port)  # the Sentinels say so too, ten seconds later
-        await until(lambda: old.follows(fleet.master()))
+        await soon(lambda: old.follows(fleet.master()))
         over = True
 
     async with anyio.create_task_group() as tasks:
@@ -278,7 +262,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ser
     folder = tmp_path_factory.mktemp("pair")
     master = Server(folder, free_port(), "--repl-diskless-sync-delay", "0")
     replica = Server(folder, free_port(), "--replicaof", "127.0.0.1", str(master.port))
-    thus(lambda: replica.follows(master), "it follows")
+    until(lambda: replica.follows(master), "it follows")
     yield master, replica
     replica.kill()
     master.kill()
@@ -336,7 +320,7 @@ async def test_a_server_that_is_no_master_any_more_does_not_say_that_a_patch_was
     master, replica = pair
     store, patch = RedisStore(f"redis://127.0.0.1:{master.port}/0"), Patch("v1", {})
     assert isinstance(await store.patch(key, "", patch), Written)
-    thus(lambda: replica.client.exists(key), "it has it")
+    until(lambda: replica.client.exists(key), "it has it")
     there = RedisStore(f"redis://127.0.0.1:{replica.port}/0")
     with pytest.raises(StoreUnreachable, match="replica"):
         await there.patch(key, "", patch)

@@ -47,7 +47,7 @@ from redis.exceptions import TimeoutError as SlowAnswer
 
 T = TypeVar("T")
 
-#: connections of one process to one server; more commands at once wait for one of them
+#: connections to one server on which it is asked what it is, and who keeps what; records go over wires of their own
 _CONNECTIONS = 32
 #: how many are asked at once who keeps what
 _ASKED = 5
