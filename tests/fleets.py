@@ -200,15 +200,19 @@ class Cluster:
             source.client.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
 
     def end_move(self, slot: int, source: Server, target: Server) -> None:
-        for server in (target, source):
+        for server in dict.fromkeys((target, source, *self.masters())):
             server.client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", self.name(target))
 
     def move(self, key: str) -> Server:
-        """The slot of this key goes to another master. Gives that one."""
+        """The slot of this key goes to another master. Gives that one, when all servers know.
+
+        Moved back before its last owner knows, a slot may for ever be each one's in the other's eyes.
+        """
         slot, source = key_slot(key.encode()), self.owner(key)
         target = self.other(source)
         for step in (self.begin_move, self.move_keys, self.end_move):
             step(slot, source, target)
+        self.whole()
         return target
 
     def _known(self, server: Server) -> list[str]:

@@ -22,7 +22,7 @@ from .workers import harass, running
 
 AOF = ("--appendonly", "yes", "--appendfsync", "always")
 #: milliseconds after which a server of a fleet counts as gone: this machine is busy
-GONE = 2_000
+GONE = 3_000
 #: seconds for each fail-over of a run
 APART = 20
 #: seconds after a fail-over in which a push may be answered that came before
