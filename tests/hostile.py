@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
-import dataclasses
 import hashlib
 import json
 import logging
@@ -28,6 +27,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from cryptography.hazmat.primitives.ciphers import Cipher as Aes
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
+from msgspec import structs
 
 from wechat import Bot, Message, receive
 from wechat.crypto import Cipher, signature
@@ -148,12 +148,12 @@ PIECES = (
 
 
 def _body(request: Request, body: bytes) -> Request:
-    return dataclasses.replace(request, body=body)
+    return structs.replace(request, body=body)
 
 
 def _query(request: Request, **changed: str | None) -> Request:
     query = {name: text for name, text in {**request.query, **changed}.items() if text is not None}
-    return dataclasses.replace(request, query=query)
+    return structs.replace(request, query=query)
 
 
 def flip(dice: Dice, request: Request) -> Request:
@@ -236,7 +236,7 @@ def disguise(dice: Dice, request: Request) -> Request:
 
 
 def misuse(dice: Dice, request: Request) -> Request:
-    return dataclasses.replace(request, method=dice.choice(["GET", "PUT", "HEAD", "DELETE", "post", "", "PATCH"]))
+    return structs.replace(request, method=dice.choice(["GET", "PUT", "HEAD", "DELETE", "post", "", "PATCH"]))
 
 
 def estrange(dice: Dice, request: Request) -> Request:

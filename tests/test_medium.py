@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 
 import pytest
+from msgspec import structs
 
 from wechat import Article, ClickEvent, Image, ImageMessage, LocationMessage, News, TextMessage, reply
 from wechat.dialog import Ask, Sentence
@@ -48,7 +48,7 @@ def test_what_wechat_would_not_show_of_news_is_the_next_part() -> None:
     alone = [reply.encode(News(Article(title, "u"))) for title in "123"]
     assert MEDIUM.pack([three, "a"]) == (["a", *alone], 0)
     assert MEDIUM.pack(["a", three]) == (["a", *alone], 3)
-    to_an_event = dataclasses.replace(MEDIUM, articles=reply.TO_AN_EVENT)
+    to_an_event = structs.replace(MEDIUM, articles=reply.TO_AN_EVENT)
     assert to_an_event.pack(["a", three]) == (["a", three], 1)
 
 

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import dialogs
+import msgspec
 import names
 import pytest
 
@@ -331,8 +332,10 @@ def test_a_public_name_takes_its_parameters_and_needs_no_others(name: str) -> No
 @pytest.mark.parametrize("name", READ)
 def test_what_users_read_is_a_field_of_a_frozen_value(name: str) -> None:
     kind = found(name)
-    assert set(READ[name].split()) <= {field.name for field in dataclasses.fields(kind)}
-    assert kind.__dataclass_params__.frozen
+    struct = issubclass(kind, msgspec.Struct)
+    there = kind.__struct_fields__ if struct else [field.name for field in dataclasses.fields(kind)]
+    assert set(READ[name].split()) <= set(there)
+    assert (kind.__struct_config__ if struct else kind.__dataclass_params__).frozen
 
 
 @pytest.mark.parametrize("name", RAISED)

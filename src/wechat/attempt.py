@@ -10,10 +10,12 @@ Rule 2: no effects. Where a step or a hook is to be done, an attempt stops; whoe
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
+
+import msgspec
+from msgspec import structs
 
 from . import journal, record
 from .dialog import Ask, Recall, Say, Sentence, Step
@@ -47,8 +49,7 @@ class Speech(Medium, record.Shape, Protocol):
         """The beginning of what a message says, by which its sender knows it again."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Deadlines:
+class Deadlines(msgspec.Struct, frozen=True):
     """What follows from how long whoever pushes waits for an answer: WeChat 5 seconds, a gateway in between perhaps less.
 
     All in ms, from a delivery's arrival.
@@ -81,8 +82,7 @@ class Deadlines:
 WECHAT = Deadlines()
 
 
-@dataclasses.dataclass(frozen=True)
-class Conduct:
+class Conduct(msgspec.Struct, frozen=True):
     """How this bot behaves, as far as a turn must know."""
 
     router: Router
@@ -161,8 +161,7 @@ class Delivery:
         return self.start + min(times) if times else None
 
 
-@dataclasses.dataclass(frozen=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """A turn that is over, or about to be: what the hooks after it see, and what is logged.
 
     ``outcome``: asked, ended, failed, cancelled, timed_out, replaced, rerouted, diverged or quarantined; for a hook that takes
@@ -175,11 +174,11 @@ class Turn:
     outcome: str
     seconds: float
     deliveries: int
-    error: BaseException | None = dataclasses.field(default=None, repr=False)
+    error: BaseException | None = None
 
     def saying(self, reply: Say) -> Turn:
         """The same turn with another reply."""
-        return dataclasses.replace(self, reply=reply)
+        return structs.replace(self, reply=reply)
 
 
 # ---- when a message arrives ------------------------------------------------------------------------------------------

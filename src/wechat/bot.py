@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, overload
 from weakref import WeakKeyDictionary
 
+import msgspec
 from typing_extensions import Self
 
 from . import lint, receive, stores
@@ -487,8 +488,7 @@ class Bot(Router):
         await self._home.call(self._runtime.close())
 
 
-@dataclasses.dataclass(frozen=True)
-class Carried:
+class Carried(msgspec.Struct, frozen=True):
     """What a delivery is answered with (None: ``success``)."""
 
     reply: Reply | None

@@ -29,6 +29,7 @@ from typing import (
     overload,
 )
 
+import msgspec
 from typing_extensions import dataclass_transform
 
 from .errors import ConfigurationError, DialogError, ForgottenYield
@@ -83,12 +84,11 @@ def command(cls: type[T]) -> type[T]:
     return dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
 
 
-@dataclasses.dataclass(frozen=True)
-class Sentence:
+class Sentence(msgspec.Struct, frozen=True):
     """One of the library's own sentences, by its name in `Texts`: it gets its words when the reply is made."""
 
     name: str
-    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    values: Mapping[str, Any] = {}
 
 
 @final

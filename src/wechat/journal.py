@@ -161,6 +161,15 @@ def decode(text: str) -> Entry:
         raise UnknownFormat(what, found=FORMAT + 1, known=FORMAT) from None
 
 
+def decode_all(texts: Sequence[str]) -> Iterable[Entry]:
+    """What `decode` gives of each, and raises when it comes to it; in half the time."""
+    try:
+        entries: list[Entry] = _ENTRY.decode_lines("\n".join(texts))
+    except msgspec.DecodeError:
+        return map(decode, texts)
+    return entries if len(entries) == len(texts) else map(decode, texts)  # else one of them is damaged
+
+
 def _letter(text: str) -> str | None:
     try:
         letter = read(text)[0]

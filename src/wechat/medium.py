@@ -5,11 +5,12 @@ The core asks for everything here through `attempt.Speech`, and so never learns 
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import re
 from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from . import receive, reply
 from .dialog import Ask, Sentence
@@ -39,8 +40,7 @@ REOPENED = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Medium:
+class Medium(msgspec.Struct, frozen=True):
     """What carries the conversation of one account with one user."""
 
     account: str

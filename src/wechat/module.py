@@ -19,7 +19,6 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Coroutine, Generator, Sequence
-from dataclasses import dataclass
 from types import FrameType, GeneratorType, ModuleType
 from typing import Any
 from urllib.parse import quote
@@ -126,8 +125,7 @@ def _dialog(module: ModuleType, name: str, flagged: bool) -> Callable[[receive.M
     return dialog
 
 
-@dataclass(frozen=True)
-class Row(Route):
+class Row(Route, frozen=True):
     """A row of ROUTER: its kind is a MsgType."""
 
     def takes(self, message: Any) -> bool:

@@ -23,9 +23,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 from xml.parsers import expat
 
+from typing_extensions import dataclass_transform
+
 from .errors import BadEnvelope, BadMessage, TooLarge
 
 M = TypeVar("M", bound="Message")
+T = TypeVar("T")
 
 #: bytes of a push. A text message has at most some 2,000 characters; the compatible mode sends it twice, once in base64
 MOST = 64 * 1024
@@ -37,7 +40,13 @@ VERBATIM = frozenset({"Content"})
 _EPOCH = dt.datetime.fromtimestamp(0, dt.timezone.utc)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False)
+def _fields(cls: type[T]) -> type[T]:
+    """A push's class: frozen. How it looks and what equals it is said once, by `Message`: to make that for each kind takes long."""
+    return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+
+
+@_fields
 class Message:
     """Every push, message or event; frozen.
 
@@ -69,8 +78,23 @@ class Message:
             raise ValueError("time must say in which zone it is: datetime(…, tzinfo=…)")
         if self.time.microsecond:
             object.__setattr__(self, "time", self.time.replace(microsecond=0))
-        if "MsgType" not in self.raw:
+        if not self.raw:
+            object.__delattr__(self, "raw")  # until somebody looks at it
+        elif "MsgType" not in self.raw:
             object.__setattr__(self, "raw", {**_derived(self), **self.raw})
+
+    def __repr__(self) -> str:
+        shown = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr)
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        compared = (field.name for field in dataclasses.fields(self) if field.compare)
+        return all(getattr(self, name) == getattr(other, name) for name in compared)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.id, self.openid, self.account, self.time))
 
     @functools.cached_property
     def created(self) -> int:
@@ -91,14 +115,13 @@ class Message:
         return dataclasses.replace(self, _match=match)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class TextMessage(Message):
     """What was typed, as `text` (WeChat's Content); also what tapping a link of ours sends."""
 
     kind: ClassVar[str] = "text"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@_fields
 class ImageMessage(Message):
     """A picture: `url` is where WeChat shows it (PicUrl), `media_id` what it is fetched by as temporary material."""
 
@@ -107,7 +130,7 @@ class ImageMessage(Message):
     media_id: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@_fields
 class VoiceMessage(Message):
     """``text`` is what it was recognised as, if the account has that."""
 
@@ -116,7 +139,7 @@ class VoiceMessage(Message):
     format: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@_fields
 class VideoMessage(Message):
     """A video, or a short one (``shortvideo``); both are fetched by `media_id`, the still picture by `thumb_media_id`."""
 
@@ -126,7 +149,7 @@ class VideoMessage(Message):
     short: bool = False
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@_fields
 class LocationMessage(Message):
     """A place that was sent: latitude (Location_X) and longitude (Location_Y) in degrees, the map's `scale`, the address as `label`."""
 
@@ -137,7 +160,7 @@ class LocationMessage(Message):
     label: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@_fields
 class LinkMessage(Message):
     """A link that was shared: the page's `title` and `description`, and its `url`."""
 
@@ -147,7 +170,6 @@ class LinkMessage(Message):
     url: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Event(Message):
     """Something that happened; ``event`` in lower case, ``key`` "" where there is none.
 
@@ -163,7 +185,7 @@ class Event(Message):
         super().__post_init__()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@_fields
 class SubscribeEvent(Event):
     """Somebody follows; `scene` of the QR code that was scanned, without ``qrscene_``. Of `key` and `scene` one is enough."""
 
@@ -176,14 +198,14 @@ class SubscribeEvent(Event):
         super().__post_init__()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@_fields
 class UnsubscribeEvent(Event):
     """Somebody does so no more."""
 
     event: str = "unsubscribe"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@_fields
 class ScanEvent(Event):
     """A follower scanned a QR code. Of `key` and `scene` one is enough."""
 
@@ -196,7 +218,7 @@ class ScanEvent(Event):
         super().__post_init__()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@_fields
 class ClickEvent(Event):
     """A click on the menu."""
 
@@ -376,7 +398,7 @@ def _id(raw: Mapping[str, Any]) -> str:
 
 
 def _derived(message: Message) -> dict[str, Any]:
-    """The raw fields of a message that was made by hand."""
+    """The raw fields of a message that was made by hand, or kept as what was typed."""
     short = isinstance(message, VideoMessage) and message.short
     kind = "shortvideo" if short else message.kind  # every other kind is called as its MsgType
     fields = {
@@ -392,6 +414,11 @@ def _derived(message: Message) -> dict[str, Any]:
         fields["MsgId"] = message.id
     return fields
 
+
+#: what a message has that was given none
+_raw = functools.cached_property(_derived)
+_raw.__set_name__(Message, "raw")
+Message.raw = _raw  # type: ignore[assignment]
 
 #: where the fields of a message made by hand stand among the raw ones
 HANDMADE: dict[type[Message], tuple[tuple[str, str], ...]] = {
@@ -630,13 +657,15 @@ def decode(
     kept: str | Mapping[str, Any], *, account: str, openid: str, id: str, created: int, timezone: dt.tzinfo
 ) -> Message:
     """The message that `encode` was given, with the very same raw fields."""
-    rest: Mapping[str, Any] = {"MsgType": "text", "Content": kept} if isinstance(kept, str) else kept
-    raw = _known(rest["MsgType"], account, openid, id, created)
-    absent = [name for name in raw if name in rest and rest[name] is None]
-    raw |= rest
+    time = dt.datetime.fromtimestamp(created, timezone)
+    if isinstance(kept, str):
+        return TextMessage(id=id, openid=openid, account=account, time=time, text=kept)
+    raw = _known(kept["MsgType"], account, openid, id, created)
+    absent = [name for name in raw if name in kept and kept[name] is None]
+    raw |= kept
     for name in absent:
         del raw[name]
-    return _typed(raw, dt.datetime.fromtimestamp(created, timezone), id)
+    return _typed(raw, time, id)
 
 
 def _known(kind: str, account: str, openid: str, id: str, created: int) -> dict[str, str]:

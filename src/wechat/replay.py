@@ -12,12 +12,12 @@ Rule 4: an exception that leaves the dialog is an outcome, as deterministic as a
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import functools
 import hashlib
 import inspect
 import random
+import sys
 import zlib
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from types import CoroutineType
@@ -37,6 +37,7 @@ from .dialog import (
     Sentence,
     Step,
     Streaming,
+    command,
     innermost,
     running,
 )
@@ -109,8 +110,7 @@ class Medium(Protocol):
         """Something to say, encoded; None for nothing. Raises TypeError or ValueError for what cannot be said."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Script:
+class Script(msgspec.Struct, frozen=True, dict=True):
     """A dialog as it is registered: the function, and what every conversation with it needs to know."""
 
     name: str
@@ -123,7 +123,7 @@ class Script:
     #: whether an answer that comes too late meets `TimedOut` (for a while); else the conversation is forgotten at once
     lapses: bool = True
     #: how it read in earlier versions: their conversations go on there
-    past: Mapping[int, Callable[..., Any]] = dataclasses.field(default_factory=dict)
+    past: Mapping[int, Callable[..., Any]] = {}
 
     def of(self, version: int) -> Callable[..., Any] | None:
         """The function of that version; None where there is none any more. Raises `UnknownFormat` for one still to come."""
@@ -153,7 +153,7 @@ class Said(msgspec.Struct, frozen=True):
     taps: bool = True
 
 
-@dataclasses.dataclass(frozen=True)
+@command
 class Reopening(Ask[Any]):
     """What a dialog stands at that returned `again`: the message that opens it anew."""
 
@@ -177,6 +177,11 @@ def accepts(ask: Ask[Any], message: Any) -> bool:
     if ask.accept is None:
         return message.kind == "text" or (message.kind != "event" and bool(message.text))
     return any(message.kind == kind if isinstance(kind, str) else isinstance(message, kind) for kind in ask.accept)
+
+
+def takes_any_words(ask: Ask[Any]) -> bool:
+    """Whether it takes what was typed, as it was typed."""
+    return ask.read is None and ask.accept is None and ask.chosen is None and not isinstance(ask, Reopening)
 
 
 def meaning(ask: Ask[Any], message: Any) -> Any:
@@ -253,7 +258,7 @@ class Machine:
     def __init__(self, scripts: Mapping[str, Script], first: str, medium: Medium, *, replaying: bool = False) -> None:
         self._medium, self.replaying = medium, replaying
         self._parts: list[Part] = []
-        self._begin: journal.Began | journal.Afresh
+        self._state: Mapping[str, Any] | None = None  # of one that said `again`: what the next message opens it with
         self._retold = 0  # answers not understood by the ask it stands at
         self._rng: random.Random | None
         self.want: Ask[Any] | Step[Any] | Recall | None = None
@@ -268,7 +273,7 @@ class Machine:
         begin = journal.decode(first)
         if not isinstance(begin, journal.Began | journal.Afresh):
             raise Diverged("something before its beginning", "a dialog that begins", "journal")
-        self._begin, self.name, self.at = begin, begin.dialog, begin.at
+        self.at = begin.at
         #: the message that began the dialog, the one whose turn it is, and how many steps that turn has begun
         self.opener, self.turn, self.ordinal = begin.message, begin.message, 0
         self._seed, self._rng = begin.message, None
@@ -279,10 +284,13 @@ class Machine:
         if function is None:
             expected = f"version {begin.version} of the dialog {begin.dialog!r}"
             raise Diverged(expected, f"version {script.version}", "registration")
-        self.script, self._function = script, function
+        self.script, self.name, self._function = script, script.name, function
+        #: the version of the code it runs, and the kind of route that began it
+        self.version, self.kind = begin.version, sys.intern(begin.kind)
         if isinstance(begin, journal.Began):
             self._open(medium.message(begin.payload, begin.message, begin.created, begin.pattern, begin.flags), {})
         else:
+            self._state = begin.state
             self._stand(Reopening(kind=begin.kind), [Said(say) for say in begin.said])
 
     # ---- what others ask of it ----
@@ -296,16 +304,6 @@ class Machine:
         return isinstance(self.want, Step)
 
     @property
-    def version(self) -> int:
-        """That of the code it runs."""
-        return self._begin.version
-
-    @property
-    def kind(self) -> str:
-        """The kind of route that began the dialog."""
-        return self._begin.kind
-
-    @property
     def rng(self) -> random.Random:
         """Its random numbers. They are a large thing, and few dialogs want one."""
         if self._rng is None:
@@ -317,7 +315,7 @@ class Machine:
 
     def begun_by(self, message: str) -> bool:
         """Whether this very message opened the dialog: one that waited after `again` had begun before."""
-        return isinstance(self._begin, journal.Began) and self.opener == message
+        return self._state is None and self.opener == message
 
     def fail(self, error: BaseException) -> None:
         """End with an exception that its code did not raise itself."""
@@ -369,7 +367,10 @@ class Machine:
 
     def feed(self, text: str) -> None:
         """Go on with the next entry, as it stands in the journal. Raises `Diverged` if the dialog does not wait for it."""
-        entry = journal.decode(text)
+        self.take(journal.decode(text))
+
+    def take(self, entry: Entry) -> None:
+        """As `feed`."""
         FEED[type(entry)](self, entry)
 
     def close(self) -> None:
@@ -390,6 +391,10 @@ class Machine:
 
     def _answered(self, entry: journal.Answered) -> None:
         ask = self._answers(entry)
+        if takes_any_words(ask) and (words := self._medium.words(entry.payload)) is not None:  # as most are
+            self._input(entry.message, entry.at)
+            self._go(words)
+            return
         message = self._message(ask, entry)
         if not accepts(ask, message):
             self.diverge(f"a {message.kind} message", f"{ask!r}, which does not accept it")
@@ -535,9 +540,9 @@ class Machine:
         self._go(None)
 
     def _reopen(self, message: Any) -> None:
-        assert isinstance(self._begin, journal.Afresh)
+        assert self._state is not None
         self._seed, self._rng = message.id, None
-        self._open(message, self._begin.state)
+        self._open(message, self._state)
 
     def _go(self, value: Any, error: BaseException | None = None) -> None:
         """Run the dialog until it stands at something that an entry must answer, or is over."""
@@ -590,7 +595,8 @@ class Machine:
         if isinstance(self._parts[-1], CoroutineType):
             raise NotACommand(self._foreign(what))
         self._refuse_letters(what)
-        self._ask(Ask.saying(what))
+        said = self._sayable(what)
+        self._stand(Ask.saying(what), [] if said is None else [Said(said)])
 
     def _ask(self, ask: Ask[Any]) -> None:
         if ask.otherwise is not ...:
@@ -705,10 +711,10 @@ def idempotency_key(party: str, opener: str, turn: str, ordinal: int) -> str:
 
 def replay(scripts: Mapping[str, Script], entries: Iterable[str], medium: Medium) -> Machine:
     """The dialog as its journal leaves it; the log is silent meanwhile. Raises `Diverged` where its code fits no more."""
-    lines = iter(entries)
-    machine = Machine(scripts, next(lines), medium, replaying=True)
-    for line in lines:
-        machine.feed(line)
+    first, *lines = entries
+    machine = Machine(scripts, first, medium, replaying=True)
+    for entry in journal.decode_all(lines):
+        machine.take(entry)
     machine.replaying = False
     return machine
 

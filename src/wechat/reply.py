@@ -15,6 +15,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
+
 if TYPE_CHECKING:
     import regex
 
@@ -401,8 +403,7 @@ def split(text: str, limit: int = LIMIT) -> list[str]:
     return [piece for piece in pieces if _shown(piece)]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Units:
+class _Units(msgspec.Struct, frozen=True):
     """A text as what is not cut, one after another, each no longer than a piece. A place is the number of a unit."""
 
     text: str

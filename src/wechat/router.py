@@ -6,13 +6,14 @@ kind before ``default``: `Router.choose` walks that table and nothing else.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, overload
 
+import msgspec
+from msgspec import structs
 from typing_extensions import Unpack
 
 from .dialog import Step, StepFunction, innermost
@@ -44,8 +45,7 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
-@dataclasses.dataclass(frozen=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """One pattern → dialog."""
 
     #: what it takes: the kind of a message, "event:" and the name of an event, or "default"
@@ -184,8 +184,8 @@ class Router:
                     f"version {newest} of {name!r} is registered as an earlier one, and its route says "
                     f"version={script.version}: give the route version={newest + 1}"
                 )
-            self._scripts[name] = dataclasses.replace(script, past=past)
-        self._routes = [dataclasses.replace(route, script=self._scripts[route.script.name]) for route in self._routes]
+            self._scripts[name] = structs.replace(script, past=past)
+        self._routes = [structs.replace(route, script=self._scripts[route.script.name]) for route in self._routes]
 
     def _add(self, route: Route) -> None:
         known = self._scripts.get(route.script.name)
@@ -195,7 +195,7 @@ class Router:
                 f"{_place(route.script.function)}; give one of them name=…"
             )
         if known is not None:
-            route = dataclasses.replace(route, script=_merged(known, route.script))
+            route = structs.replace(route, script=_merged(known, route.script))
         self._scripts[route.script.name] = route.script
         self._routes.append(route)
         if known is not None or self._past:
@@ -452,4 +452,4 @@ def _merged(one: Script, other: Script) -> Script:
         )
     busy = "queue" if "queue" in (one.busy, other.busy) else "tell"
     expire = one.expire if other.expire is None else other.expire
-    return dataclasses.replace(one, expire=expire, busy=busy, version=max(one.version, other.version))
+    return structs.replace(one, expire=expire, busy=busy, version=max(one.version, other.version))

@@ -23,11 +23,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
+import msgspec
 from msgspec import structs
 
 from . import record, turn
@@ -44,16 +44,15 @@ Hooks = Mapping[str, Sequence[Callable[..., Any]]]
 
 #: conversations whose dialog is kept alive between two messages
 HOT = 1_000
-#: what a delivery's mark is drawn from
-MARKS = string.ascii_letters + string.digits
+#: what the two letters of a delivery's mark are drawn from
+LETTERS = string.ascii_letters + string.digits + "-_"
 _MOMENT = 0.25  #: seconds that are one moment for who is in no hurry
 _NAP = 0.01  #: seconds, to see how late one wakes
 #: seconds that what runs has to come to its end, when the worker goes down
 GRACE = 10.0
 
 
-@dataclass(frozen=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True):
     """How long is waited for what, in seconds."""
 
     told: float | None = (
@@ -68,8 +67,10 @@ class Patience:
     budget: float = 1.0  #: after its arrival it is looked up whether a delivery may be left waiting
 
 
-@dataclass(frozen=True)
-class Health:
+PATIENT = Patience()
+
+
+class Health(msgspec.Struct, frozen=True):
     """How a worker is."""
 
     store: bool  #: whether its store answers
@@ -193,7 +194,7 @@ class Runtime:
         report: Callable[[Turn], None],
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        patience: Patience = Patience(),
+        patience: Patience = PATIENT,
     ) -> None:
         self.store, self.hooks, self.report = store, hooks, report
         self.monotonic, self.patience = monotonic, patience
@@ -277,8 +278,9 @@ class Runtime:
                 self._open.pop((key, message.id), None)
 
     def _arrived(self, conduct: Conduct, message: Any, chance: int | None) -> Delivery:
+        one, two = divmod(self._dice.getrandbits(12), len(LETTERS))
         # one text for all that drew the same: it is kept with each message
-        mark, came = sys.intern("".join(self._dice.choices(MARKS, k=record.MARK))), self.monotonic()
+        mark, came = sys.intern(LETTERS[one] + LETTERS[two]), self.monotonic()
         return Delivery(
             message,
             self.now(),

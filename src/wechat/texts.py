@@ -13,7 +13,7 @@ from typing import Any
 from .errors import ConfigurationError
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)  # nobody compares them, and to make that takes long
 class Texts:
     """Every built-in sentence; ``dataclasses.replace(CHINESE, thinking="…")`` changes one."""
 

@@ -11,7 +11,6 @@ Rule 3: every look of a delivery may claim, so every look may take over what a d
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -608,7 +607,7 @@ class _Stream:
         said: Any = voice.join(voice.render([*self.machine.said, Said(_clean(text))]))
         if self.conduct.after:
             attempt = Attempt(self.conduct, self.delivery, self.desk.rec.copy(), self.desk.now, self.machine)
-            turn = dataclasses.replace(attempt.summary(), outcome="unfinished")
+            turn = structs.replace(attempt.summary(), outcome="unfinished")
             watch = Watch(self.desk, self.lease.renew, lambda: self.desk.rec.until, self.lease.dropped)
             came = yield from watch.end((yield Hook("after", (turn.saying(said),))))
             if came is None:
@@ -771,7 +770,7 @@ def _hooked(conduct: Conduct, turn: Turn, says: Sequence[Any], watch: Watch) -> 
 def _complained(turn: Turn, came: Done) -> Effects:
     """A hook that failed is reported beside the turn that it spoiled."""
     if came.error is not None:
-        yield Report(dataclasses.replace(turn, outcome="failed", error=came.error))
+        yield Report(structs.replace(turn, outcome="failed", error=came.error))
 
 
 def hooked(conduct: Conduct, name: str, says: Sequence[Any], done: Done) -> Sequence[Any]:

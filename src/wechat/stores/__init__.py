@@ -22,8 +22,9 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from ..errors import ConfigurationError
 from ..turn import Loaded as Loaded
@@ -40,8 +41,7 @@ def wall_clock() -> int:
 # ---- the protocol ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(msgspec.Struct, frozen=True):
     """What a write changes."""
 
     #: the new version, drawn by the caller and never used before
@@ -59,8 +59,7 @@ class Patch:
             raise ValueError('a patch needs a new version: "" is that of no record')
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """The patch is on record."""
 
     now: int

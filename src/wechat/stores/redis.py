@@ -34,7 +34,7 @@ import os
 import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -179,24 +179,24 @@ class RedisStore:
         return now
 
     async def _run(self, command: str, key: str, *arguments: Any) -> Any:
-        with self._reaching():
+        try:
             lines = await self._opened()
             answer = await (lines.only or lines).ask(command, key, arguments)
+        except (RedisError, OSError) as error:
+            raise self._unreachable(error) from error
         if self._inspected != lines.process:
             self._inspected = lines.process
             lines.beside(lines.inspect(self._where))
         return answer
 
     async def _ear(self) -> _Ear:
-        with self._reaching():
-            return (await self._opened()).ear
-
-    @contextmanager
-    def _reaching(self) -> Iterator[None]:
         try:
-            yield
+            return (await self._opened()).ear
         except (RedisError, OSError) as error:
-            raise StoreUnreachable(f"the Redis at {self._where} cannot be used: {error}") from error
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> StoreUnreachable:
+        return StoreUnreachable(f"the Redis at {self._where} cannot be used: {error}")
 
     async def _opened(self) -> _Lines:
         """The connections that belong here and now."""

@@ -19,10 +19,11 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from .. import crypto, receive, reply
 from ..errors import BadEnvelope, BadMethod, BadSignature, ConfigurationError, ProtocolError, TooLarge
@@ -52,12 +53,11 @@ class Client(Protocol):
         """Comes back when it has hung up. From any event loop."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What came: the query decoded, of a key that stands twice its first value."""
 
     method: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = {}
     body: bytes = b""
     #: seconds after which whoever serves it needs its one thread for others; None: it may be held
     patience: float | None = None
@@ -65,8 +65,7 @@ class Request:
     client: Client | None = None
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """What goes back: the names of headers in lower case, among them the body's length."""
 
     status: int
@@ -113,8 +112,7 @@ class Carried(Protocol):
         """Whether whoever pushed hung up before."""
 
 
-@dataclass(frozen=True)
-class Apology:
+class Apology(msgspec.Struct, frozen=True):
     """What is said where the bot cannot say anything."""
 
     reply: reply.Reply
