@@ -432,6 +432,14 @@ PLAYS: dict[str, tuple[list[Any], list[Any]]] = {
         says("early", "b"),
     ),
     "an earlier version": (says("versioned", "a"), says("b", "versioned", "c")),
+    # as records are kept since their second format
+    "once, about to begin, in the second form": ([["say", "paying"], ["dies", "5"]], [*RESUMED, ["say", "yes"]]),
+    "an option was chosen, in the second form": (
+        says("prompts", "a", "text", "三", "第二个"),
+        [*says("2", "LARGE", "是", "5"), ["image"], ["place"], ["click", "K"], *says("bare", "the end")],
+    ),
+    "timed out, in the second form": ([["say", "stubborn"], ["later", 70], ["say", "late"]], says("x")),
+    "again, in the second form": (says("chatting", "a"), says("b", "bye")),
 }
 
 
@@ -557,7 +565,7 @@ def resume(kept: dict[str, Any]) -> Chat:
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     made: dict[str, Callable[[], dict[str, Any]]] = {title: partial(play, *acts) for title, acts in PLAYS.items()}
-    for title, make in {**made, "everything": everything}.items():
+    for title, make in {**made, "everything": everything, "everything, in the second form": everything}.items():
         file = FOLDER / f"{re.sub('[^a-z]+', '-', title)}.json"
         if not file.exists():
             file.write_text(json.dumps(make(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

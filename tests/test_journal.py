@@ -59,7 +59,28 @@ def test_plain_values_are_themselves(value: Any) -> None:
 
 def test_an_answer_is_short() -> None:
     entry = journal.Answered(1_790_000_000_000, "24000000000000000", 1_790_000_000, "5")
-    assert journal.encode(entry) == '["m",1790000000000,"24000000000000000",1790000000,"5"]'
+    assert journal.encode(entry) == '["m",0,"24000000000000000",1790000000,"5"]'
+
+
+def test_the_time_of_an_answer_may_stand_there_as_it_is() -> None:
+    """As the first version wrote it."""
+    read = journal.decode('["m",1790000000123,"24000000000000000",1790000000,"5"]')
+    assert read == journal.decode('["m",123,"24000000000000000",1790000000,"5"]')
+    assert read.at == 1_790_000_000_123
+
+
+@given(st.lists(ENTRIES))
+def test_many_are_read_as_one_is(entries: list[journal.Entry]) -> None:
+    assert [*journal.decode_all([journal.encode(entry) for entry in entries])] == entries
+
+
+@pytest.mark.parametrize("damaged", ["", "{}", '["i",1,"a"]\n["i",1,"b"]', '["z",1]', '["m",'])
+def test_of_many_those_before_a_damaged_one_are_read(damaged: str) -> None:
+    good = journal.encode(journal.Intent(1, "pay"))
+    read = iter(journal.decode_all([good, damaged, good]))
+    assert next(read) == journal.Intent(1, "pay")
+    with pytest.raises((ValueError, UnknownFormat)):
+        next(read)
 
 
 def test_a_kind_that_a_newer_version_wrote_is_not_guessed_at() -> None:

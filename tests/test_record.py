@@ -285,3 +285,22 @@ def test_a_question_that_the_last_push_carries_was_shown_and_not_by_being_given_
     record.settle(rec, NOW + 200)
     assert rec.unread == {}
     assert rec.shown == NOW
+
+
+def test_a_head_says_what_is_not_as_always() -> None:
+    waits = Record(shown=NOW, standing=Standing(60_000, key=0))
+    assert record.fields(Record())["h"] == "[2]"
+    assert record.fields(waits)["h"] == f"[2,{NOW},60000,0]"
+
+
+def test_a_head_of_the_first_version_is_read_and_the_next_write_makes_it_new() -> None:
+    """Whoever knows only the first leaves the record alone from then on."""
+    first = {"h": f'[1,"w.0:m1",9,1,"m1",3,{NOW},5,7,2,true,60000,"key",["A"],["b"]]', "0": '["i",1,"pay"]'}
+    standing = Standing(60_000, ("A",), ("b",), "key")
+    before = record.read(first)
+    assert before == Record("w.0:m1", 9, 1, "m1", 3, NOW, 5, standing, True, 7, 2, Lines([first["0"]]), format=1)
+    after = before.copy()
+    after.journal += ['["r",2,"pay"]']
+    put, _ = record.changes(before, after)
+    assert set(put) == {"h", "1"}
+    assert record.read({**first, **put}) == after

@@ -123,6 +123,8 @@ Entry: TypeAlias = (
     Began | Afresh | Answered | Misread | Lapsed | Stopped | Returned | Intent | Result | Failure | Recalled
 )
 
+#: what came of a message whose CreateTime it has
+_DATED = (Began, Answered)
 #: each by its letter
 KINDS: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in get_args(Entry)}
 #: kinds of ask, each at its place for ever: an answer to one is none to another. A plain ask is one of text
@@ -131,6 +133,9 @@ PROMPTS = ("text", "number", "amount", "choice", "choices", "confirm", "date", "
 INTERRUPTED = ("StepInterrupted", "it was cut off, and nobody knows whether it was done")
 #: the newest format this version writes and reads
 FORMAT = 1
+
+#: what came of a message is on record as so long after its CreateTime (ms): the first records had the time itself, a larger number
+_LONG_AGO = 10**12
 
 _ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder()
 _ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
@@ -144,6 +149,8 @@ def interruption(at: int, name: str) -> Failure:
 def encode(entry: Entry) -> str:
     """The entry as one line of JSON. Raises TypeError or ValueError for a value that JSON cannot hold."""
     values = [*structs.astuple(entry)]
+    if isinstance(entry, _DATED) and (since := entry.at - 1_000 * entry.created) < _LONG_AGO:
+        values[0] = since
     while values[-1] is None:
         values.pop()
     return compact([entry.__struct_config__.tag, *values])
@@ -152,7 +159,7 @@ def encode(entry: Entry) -> str:
 def decode(text: str) -> Entry:
     """The entry that `encode` wrote. Raises `UnknownFormat` for a kind that a newer version wrote, ValueError for no entry."""
     try:
-        return _ENTRY.decode(text)
+        return _at_its_time(_ENTRY.decode(text))
     except msgspec.DecodeError as error:
         letter = _letter(text)
         if letter is None or letter in KINDS:
@@ -167,7 +174,15 @@ def decode_all(texts: Sequence[str]) -> Iterable[Entry]:
         entries: list[Entry] = _ENTRY.decode_lines("\n".join(texts))
     except msgspec.DecodeError:
         return map(decode, texts)
-    return entries if len(entries) == len(texts) else map(decode, texts)  # else one of them is damaged
+    if len(entries) != len(texts):  # one of them is damaged
+        return map(decode, texts)
+    return map(_at_its_time, entries)
+
+
+def _at_its_time(entry: Entry) -> Entry:
+    if isinstance(entry, _DATED) and entry.at < _LONG_AGO:
+        structs.force_setattr(entry, "at", 1_000 * entry.created + entry.at)
+    return entry
 
 
 def _letter(text: str) -> str | None:

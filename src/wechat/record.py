@@ -30,7 +30,7 @@ from .journal import Afresh, Began, Intent, Lines, compact, decode
 from .journal import read as unpack
 
 #: the newest format of a record that this version writes and reads
-FORMAT = 1
+FORMAT = 2
 
 LEASE = 6_000  #: a worker that was silent for so long has lost the turn (ms, as everything here)
 QUEUE = 5  #: so many messages may wait for their turn
@@ -160,9 +160,11 @@ class Record(msgspec.Struct):
     partial: Partial | None = None
     data: dict[str, Datum] = msgspec.field(default_factory=dict)
     told: dict[str, int] = msgspec.field(default_factory=dict)  # what was told, by its key, and until when it is known
+    format: int = FORMAT  # in which it was read
 
     def copy(self) -> Record:
         made = copy(self)
+        made.format = FORMAT  # in which it will be written
         made.journal, made.seen, made.unread = Lines.of(self.journal), {**self.seen}, {**self.unread}
         made.data, made.told = {**self.data}, {**self.told}
         return made
@@ -836,7 +838,11 @@ def _put_first(rec: Record, items: Sequence[Unread]) -> None:
 
 # ---- how it is kept -------------------------------------------------------------------------------------------------
 
-_HEAD = ("owner", "until", "claims", "turn", "side", "shown", "since", "watermark", "count", "cancelled")
+_HEAD = ("since", "owner", "until", "claims", "turn", "side", "count", "watermark", "cancelled")
+#: of the head, the values that it has where it says nothing of them
+_NOTHING: tuple[Any, ...] = (None, None, None, (), (), 0, "", 0, 0, "", None, 0, -1, False)
+#: and in which order the first version kept them
+_HEAD_1 = ("owner", "until", "claims", "turn", "side", "shown", "since", "watermark", "count", "cancelled")
 _STATES = {"checking": "C", "queued": "Q", "taken": "T", "fetching": "F", "aside": "A", "done": "D"}
 _NAMES = {letter: state for state, letter in _STATES.items()}
 _decode_seen, _decode_unread = msgspec.json.Decoder(Seen).decode, msgspec.json.Decoder(Unread).decode
@@ -947,30 +953,49 @@ def expires(rec: Record, now: int) -> int | None:
     return None if end == math.inf else int(end)
 
 
-_head_values = operator.attrgetter(*_HEAD, "standing")
+_head_values = operator.attrgetter("format", "shown", "standing", *_HEAD)
+_in_head = operator.attrgetter(*_HEAD)
 
 
 def _head(rec: Record) -> str:
+    """Its values in their order, what most of those who wait have first, without those at the end that say nothing."""
     stand = rec.standing
-    timeout = None if stand is None else -1 if stand.timeout == math.inf else int(stand.timeout)
-    values = [FORMAT, *_head_values(rec)[:-1], timeout]
-    if stand and (stand.accepts or stand.labels):
-        values += [stand.key, stand.accepts, stand.labels]
-    elif stand and stand.key is not None:
-        values += [stand.key]
-    return compact(values)
+    if stand is None:
+        waits: tuple[Any, ...] = _NOTHING[1:5]
+    else:
+        waits = (-1 if stand.timeout == math.inf else int(stand.timeout), stand.key, stand.accepts, stand.labels)
+    values = [rec.shown, *waits, *_in_head(rec)]
+    while values and values[-1] == _NOTHING[len(values) - 1]:
+        values.pop()
+    return compact([FORMAT, *values])
 
 
 def _read_head(rec: Record, values: list[Any]) -> None:
-    if values[0] > FORMAT:
-        raise UnknownFormat("the record was written by a newer version", found=values[0], known=FORMAT)
-    for name, value in zip(_HEAD, values[1:], strict=False):
+    format, *values = values
+    if format > FORMAT:
+        raise UnknownFormat("the record was written by a newer version", found=format, known=FORMAT)
+    rec.format = format
+    if format == 1:
+        _read_head_1(rec, values)
+        return
+    rec.shown, timeout, key, accepts, labels, *more = (*values, *_NOTHING[len(values) :])
+    if timeout is not None:
+        rec.standing = _standing(timeout, key, accepts, labels)
+    for name, value in zip(_HEAD, more, strict=True):
         setattr(rec, name, value)
-    timeout, *more = values[1 + len(_HEAD) :]
+
+
+def _read_head_1(rec: Record, values: list[Any]) -> None:
+    for name, value in zip(_HEAD_1, values, strict=False):
+        setattr(rec, name, value)
+    timeout, *more = values[len(_HEAD_1) :]
     if timeout is not None:
         key = more.pop(0) if more and not isinstance(more[0], list) else None
-        accepts, labels = map(tuple, more or ((), ()))
-        rec.standing = Standing(math.inf if timeout < 0 else timeout, accepts, labels, key)
+        rec.standing = _standing(timeout, key, *(more or ((), ())))
+
+
+def _standing(timeout: int, key: str | int | None, accepts: Sequence[str], labels: Sequence[str]) -> Standing:
+    return Standing(math.inf if timeout < 0 else timeout, tuple(accepts), tuple(labels), key)
 
 
 def _part(part: Part) -> str:

@@ -499,7 +499,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "newer formats are left alone",
-                "    if values[0] > FORMAT:",
+                "    if format > FORMAT:",
                 "    if False:",
             ),
         ],
