@@ -537,11 +537,11 @@ def test_the_name_of_an_account_does_nothing_to_a_terminal(
 
 
 def test_what_a_newer_version_wrote_is_said_to_be_so(url: str, run: Callable[..., tuple[int, str, str]]) -> None:
-    keep(url, {"h": '[2,"something new"]'})
+    keep(url, {"h": f'[{record.FORMAT + 1},"something new"]'})
     for command in ("inspect", "end"):
         code, out, err = run(command, USER)
         assert (code, out) == (1, "")
-        assert "newer version (format 2, and this version knows 1)" in err
+        assert f"newer version (format {record.FORMAT + 1}, and this version knows {record.FORMAT})" in err
 
 
 def test_an_entry_of_a_newer_version_hides_nothing_else(url: str, run: Callable[..., tuple[int, str, str]]) -> None:
@@ -748,7 +748,7 @@ def test_what_was_erased_is_told_to_a_program(
 
 
 def test_what_a_newer_version_wrote_can_be_erased(url: str, run: Callable[..., tuple[int, str, str]]) -> None:
-    keep(url, {"h": '[2,"something new"]'})
+    keep(url, {"h": f'[{record.FORMAT + 1},"something new"]'})
     assert run("forget", USER, "--yes")[0] == 0
     assert kept(url).version == ""
 

@@ -981,7 +981,7 @@ def _read_head(rec: Record, values: list[Any]) -> None:
     rec.shown, timeout, key, accepts, labels, *more = (*values, *_NOTHING[len(values) :])
     if timeout is not None:
         rec.standing = _standing(timeout, key, accepts, labels)
-    for name, value in zip(_HEAD, more, strict=True):
+    for name, value in zip(_HEAD, more, strict=False):
         setattr(rec, name, value)
 
 
