@@ -101,6 +101,39 @@ def test_a_write_of_what_changed_makes_one_record_of_the_other(before: Record, a
     assert record.read(kept) == record.read(record.fields(after))
 
 
+@given(records(), TIMES, st.data())
+def test_where_leases_were_renewed_that_is_all_that_is_read(rec: Record, until: int, data: st.DataObject) -> None:
+    before = record.read(record.fields(rec))
+    after = before.copy()
+    after.until = until
+    for seen in data.draw(st.lists(st.sampled_from([*after.seen.values()]), max_size=2) if after.seen else st.just([])):
+        record.change(after, seen, until=until)
+    assert record.renewed(before, record.fields(before), record.fields(after)) == after
+
+
+@given(records(), records())
+def test_where_more_happened_all_is_read(before: Record, after: Record) -> None:
+    before, after = record.read(record.fields(before)), record.read(record.fields(after))
+    read = record.renewed(before, record.fields(before), record.fields(after))
+    assert read is None or read == after
+
+
+@pytest.mark.parametrize("what", ["turn", "shown", "reply", "marks", "journal", "unread"])
+def test_whatever_else_changed_is_more_than_a_renewed_lease(what: str) -> None:
+    before = Record(owner="w:m1", until=5, turn="m1", seen={"m1": Seen(1, 2, "aside", owner="w", until=5, id="m1")})
+    after = before.copy()
+    after.until = 9
+    if what in ("turn", "shown"):
+        setattr(after, what, {"turn": "m2", "shown": NOW}[what])
+    elif what in ("reply", "marks"):
+        record.change(after, after.seen["m1"], **{what: "ab"})
+    elif what == "journal":
+        after.journal += ['["i",1,"pay"]']
+    else:
+        after.unread[1] = Unread("m1", "x", False, NOW, number=1)
+    assert record.renewed(before, record.fields(before), record.fields(after)) is None
+
+
 @given(records())
 def test_nothing_is_written_where_nothing_changed(rec: Record) -> None:
     assert record.changes(rec, rec.copy()) == ({}, [])

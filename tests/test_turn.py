@@ -1515,6 +1515,21 @@ def test_who_waits_visits_where_more_happened_than_a_sign_of_life() -> None:
     assert answered.value.value == "pears"
 
 
+def test_who_waits_takes_over_a_handler_aside_of_another_message_though_nothing_else_happened() -> None:
+    chat = Chat(slow_bot())
+    message, fields = anothers_turn(chat, 3_000)
+    rec = record.read(fields)
+    body = ("aside", ("reserve_aside", "text", None), "other")
+    dies = record.Seen(
+        1_790_000_000, chat.world.now, "aside", body=body, owner="w2.0", until=rec.until + 1, claims=1, id="9"
+    )
+    rec.seen["9"] = dies
+    work, wait = joined(chat, message, record.fields(rec))
+    work.send(None)
+    lives = renewed(record.fields(rec), wait.until + 9_000)
+    assert isinstance(work.send(turn.Loaded("v2", lives, wait.until)), turn.Write)
+
+
 def test_who_waits_visits_at_its_last_chance_though_nothing_happened() -> None:
     chat = Chat(slow_bot())
     message, fields = anothers_turn(chat, 60_000)

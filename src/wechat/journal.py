@@ -22,7 +22,7 @@ from .errors import UnknownFormat
 Payload: TypeAlias = Any
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True, tag_field="letter"):
+class Part(msgspec.Struct, frozen=True, array_like=True, tag_field="letter", gc=False):
     """Written as its values in their order, its kind first."""
 
 

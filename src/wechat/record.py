@@ -130,7 +130,7 @@ class Datum(Part, frozen=True):
     expires: int | None = None
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """What is on record of the ask that the dialog waits at."""
 
     timeout: float = 0  # ms; math.inf: for ever
@@ -139,7 +139,7 @@ class Standing(msgspec.Struct, frozen=True):
     key: str | int | None = None  # as an answer to it has it
 
 
-class Record(msgspec.Struct):
+class Record(msgspec.Struct, gc=False):
     """Everything of one conversation. Its parts are frozen; a copy shares them."""
 
     owner: str = ""  # the lease: "worker:turn"
@@ -218,7 +218,7 @@ class Record(msgspec.Struct):
 # ---- what a delivery does -------------------------------------------------------------------------------------------
 
 
-class Arrival(msgspec.Struct, frozen=True):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """A message as it arrives: what becomes of it, as far as the record alone can say."""
 
     id: str
@@ -230,7 +230,7 @@ class Arrival(msgspec.Struct, frozen=True):
     stops: bool = False  # a cancel word, while a turn runs
 
 
-class Look(msgspec.Struct, frozen=True):
+class Look(msgspec.Struct, frozen=True, gc=False):
     """What came of a delivery's look: "answered", "stale", "full", "beside" (and which message), "claimed" or "wait"."""
 
     what: str
@@ -277,6 +277,12 @@ def claim(rec: Record, now: int, seen: Seen, owner: str, alive: Container[str] =
         rec.owner, rec.until, rec.claims = f"{owner}:{rec.turn}", now + LEASE, rec.claims + 1
         return Look("claimed")
     return Look("wait")
+
+
+def is_worked_at(rec: Record, now: int) -> bool:
+    """Whether there is nothing that a look could take over from a dead worker."""
+    alive = all(other.until > now for other in rec.seen.values() if other.state in ("aside", "checking"))
+    return alive and (rec.leased(now) or not rec.work())
 
 
 def beside(seen: Seen) -> str:
@@ -908,6 +914,31 @@ def read(kept: Mapping[str, str]) -> Record:
     return rec
 
 
+def renewed(rec: Record, before: Mapping[str, str], kept: Mapping[str, str]) -> Record | None:
+    """What is kept now, where `rec` was read from `before` and all that happened since is that leases were renewed; else None.
+
+    That is the most that who waits for another worker finds, time and again; and it is found faster than `read` does.
+    """
+    if before.keys() != kept.keys():
+        return None
+    made = rec.copy()
+    for name in [name for name, text in kept.items() if text != before[name]]:
+        if name == "h":
+            head = Record()
+            _read_head(head, unpack(kept["h"]))
+            made.until, head.until = head.until, rec.until
+            if _head_values(head) != _head_values(rec):
+                return None
+        elif name[0] == "s":
+            seen, was = _read_seen(name[1:], kept[name]), rec.seen[name[1:]]
+            if replace(seen, until=was.until) != was:
+                return None
+            made.seen[seen.id] = seen
+        else:
+            return None
+    return made
+
+
 def _lines(kept: Mapping[str, str]) -> Iterator[str]:
     for number in itertools.count():
         line = kept.get(str(number))
@@ -978,10 +1009,10 @@ def _read_head(rec: Record, values: list[Any]) -> None:
     if format == 1:
         _read_head_1(rec, values)
         return
-    rec.shown, timeout, key, accepts, labels, *more = (*values, *_NOTHING[len(values) :])
+    rec.shown, timeout, key, accepts, labels = (*values[:5], *_NOTHING[len(values) : 5])
     if timeout is not None:
         rec.standing = _standing(timeout, key, accepts, labels)
-    for name, value in zip(_HEAD, more, strict=False):
+    for name, value in zip(_HEAD, values[5:], strict=False):
         setattr(rec, name, value)
 
 

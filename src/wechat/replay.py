@@ -145,7 +145,7 @@ class Script(msgspec.Struct, frozen=True, dict=True):
         return {}
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """One thing that a turn says: encoded, or one of our own sentences; and the options that stand below it."""
 
     say: Any
@@ -160,7 +160,7 @@ class Reopening(Ask[Any]):
     kind: str = "text"
 
 
-class Typed(msgspec.Struct, frozen=True):
+class Typed(msgspec.Struct, frozen=True, gc=False):
     """As much of a message that is nothing but text as most asks look at."""
 
     text: str

@@ -432,6 +432,7 @@ class Held:
         self, runtime: Runtime, delivery: Delivery, drive: Drive, budget: Budget | None, gone: Gone | None
     ) -> None:
         self._runtime, self.delivery, self._drive, self._budget, self._gone = runtime, delivery, drive, budget, gone
+        drive.unsettled = budget is not None
         self._listening: asyncio.Task[None] | None = None
         self._loop, self._timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
         self.said: asyncio.Future[Any] = self._loop.create_future()
@@ -508,7 +509,9 @@ class Held:
         self._runtime.spawn(self._judged(budget))
 
     async def _judged(self, budget: Budget) -> None:
-        if await budget.spent():
+        spent = await budget.spent()
+        self._drive.unsettled = False
+        if spent:
             self.delivery.chance = self.delivery.deadlines.last_chance
             self._drive.look_again()
 
@@ -531,6 +534,9 @@ class Drive:
         self.reached = False  # whether anything of it is on record, or was there already
         self.trouble: StoreUnreachable | None = None  # what the store said last, if it cannot be used
         self._jobs: list[Job] = []  # the last is waited for; a hook may be asked while a step runs
+        self.unsettled = (
+            False  # whether it may hear that what it waits for has changed: to be ready for that takes time
+        )
         self._waiting: anyio.CancelScope | None = None
         self.rung = asyncio.Event()  # something came to be known here since the store was asked last
 
@@ -598,9 +604,12 @@ class Drive:
             finally:
                 timer.cancel()
             return
-        # a hint: the load that follows asks again
-        with anyio.CancelScope() as self._waiting, contextlib.suppress(StoreUnreachable):
-            await self._runtime.store.wait(self.key, effect.until, effect.version)
+        with contextlib.suppress(StoreUnreachable):  # it is a hint: the load that follows asks again
+            if not self.unsettled:
+                await self._runtime.store.wait(self.key, effect.until, effect.version)
+                return
+            with anyio.CancelScope() as self._waiting:
+                await self._runtime.store.wait(self.key, effect.until, effect.version)
 
     def look_again(self) -> None:
         """What it waits for has changed."""

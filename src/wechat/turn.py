@@ -37,7 +37,7 @@ REPEATED = 4_000  #: a message so old as it arrives is pushed again, and nobody 
 # ---- effects, and what is sent back ---------------------------------------------------------------------------------
 
 
-class Load(msgspec.Struct, frozen=True):
+class Load(msgspec.Struct, frozen=True, gc=False):
     """Gives `Loaded`."""
 
 
@@ -71,25 +71,25 @@ class Hook(msgspec.Struct, frozen=True):
     args: tuple[Any, ...]
 
 
-class GoOn(msgspec.Struct, frozen=True):
+class GoOn(msgspec.Struct, frozen=True, gc=False):
     """Wait on for what is being done. Gives `Done`, `Halted`, or after `beat` ms `Busy`."""
 
     beat: int = HEARTBEAT
 
 
-class Leave(msgspec.Struct, frozen=True):
+class Leave(msgspec.Struct, frozen=True, gc=False):
     """What is being done is of no interest any more: it runs out, or where it took too long, is cancelled. Gives None."""
 
     cancels: bool = False
 
 
-class Nap(msgspec.Struct, frozen=True):
+class Nap(msgspec.Struct, frozen=True, gc=False):
     """Wait. Gives `Busy`."""
 
     ms: int
 
 
-class Wait(msgspec.Struct, frozen=True):
+class Wait(msgspec.Struct, frozen=True, gc=False):
     """Until something changed since `version`, or it is time. Gives None: load to see.
 
     `here`: what is waited for is done on this very worker. It is enough to be told of what is written here, and of what
@@ -108,7 +108,7 @@ class Spawn(msgspec.Struct, frozen=True):
     name: str
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """A reply is bound: every delivery of that message here can have it. Gives None.
 
     `doubt`: it stays unread until `sent` is told that it has left.
@@ -137,7 +137,7 @@ Effect: TypeAlias = Load | Write | Do | Hook | GoOn | Leave | Nap | Wait | Spawn
 Effects: TypeAlias = "Generator[Effect, Any, Any]"
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True, gc=False):
     """What a store has: its version ("" for nothing), its fields, and the store's time (ms since 1970).
 
     `waited`: so long it could not be asked before (ms).
@@ -149,7 +149,7 @@ class Loaded(msgspec.Struct, frozen=True):
     waited: int = 0
 
 
-class Written(msgspec.Struct, frozen=True):
+class Written(msgspec.Struct, frozen=True, gc=False):
     """The write happened: the new version, and the store's time."""
 
     version: str
@@ -165,20 +165,20 @@ class Done(msgspec.Struct, frozen=True):
     text: str = ""
 
 
-class Busy(msgspec.Struct, frozen=True):
+class Busy(msgspec.Struct, frozen=True, gc=False):
     """It is still being done: time for a sign of life. `text`: what a step that streams has made so far."""
 
     now: int
     text: str = ""
 
 
-class Lost(msgspec.Struct, frozen=True):
+class Lost(msgspec.Struct, frozen=True, gc=False):
     """It was not begun, for the lease would run out."""
 
     now: int
 
 
-class Halted(msgspec.Struct, frozen=True):
+class Halted(msgspec.Struct, frozen=True, gc=False):
     """It was not begun, or it was cancelled and has ended, for this worker goes down."""
 
     now: int
@@ -191,6 +191,8 @@ class Desk:
         self.now, self.version = now, version
         self.rec = rec or Record()
         self.newer: UnknownFormat | None = None  # what stands there cannot be read, so nothing may be written
+        self._fields: Mapping[str, str] | None = None  # that `rec` was read from
+        self.renewed = False  # whether all that is new is that leases are longer
 
     def copy(self) -> Desk:
         """For work that begins later, and must begin from what stands here now."""
@@ -198,12 +200,16 @@ class Desk:
 
     def take(self, loaded: Loaded) -> None:
         self.now, self.version = loaded.now, loaded.version
-        self.newer = None
+        before, self._fields = self._fields, None
+        self.newer, self.renewed = None, False
         try:
-            self.rec = record.read(loaded.fields)
+            rec = record.renewed(self.rec, before, loaded.fields) if before else None
+            self.renewed = rec is not None
+            self.rec = rec or record.read(loaded.fields)
         except UnknownFormat as error:
             self.newer = error
             raise
+        self._fields = loaded.fields
 
     def load(self) -> Effects:
         """Gives how long it took until the store could be asked (ms)."""
@@ -235,6 +241,8 @@ class Desk:
             came = yield Write(self.version, put, drop, record.expires(new, self.now), wake and there, turns())
             if isinstance(came, Written):
                 self.now, self.version, self.rec = came.now, came.version, new
+                if self._fields is not None:
+                    self._fields = {n: text for n, text in {**self._fields, **put}.items() if n not in drop}
                 return True
             self.take(came)
 
@@ -264,6 +272,8 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
                 yield from desk.load()
                 if not delivery.open:  # the load took long
                     return None
+                if not left_alone and _as_before(desk, delivery):
+                    continue
             visit = yield from _visit(conduct, delivery, desk, claim, live)
         except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
             visit = Visit("unknown", newer=True)
@@ -452,12 +462,28 @@ def _wait(desk: Desk, delivery: Delivery) -> Wait:
     """A waiting delivery looks again, if nothing wakes it, at its last chance, or when a lease may be dead."""
     seen = desk.rec.seen.get(delivery.message.id)
     here = (record.beside(seen) if seen and seen.until else desk.rec.owner) in delivery.worker.works
-    doubts = [item.held[1] + record.DOUBT + 1 for item in desk.rec.unread.values() if item.held]
-    chance = delivery.chance_at(seen) if seen else None
-    times = [t for t in (chance or 0, *doubts) if t > desk.now]
-    times += [delivery.start + delivery.deadlines.give_up + 100]
+    times = [t for t in _due(desk, delivery, seen) if t > desk.now] + [_over(delivery)]
     times += [] if here else [_lease_look(desk, delivery, seen)]
     return Wait(desk.version, min(times), here)
+
+
+def _due(desk: Desk, delivery: Delivery, seen: Seen | None) -> list[int]:
+    """When a waiting delivery may do something, whatever others do."""
+    chance = delivery.chance_at(seen) if seen else None
+    doubts = [item.held[1] + record.DOUBT + 1 for item in desk.rec.unread.values() if item.held]
+    return doubts if chance is None else [chance, *doubts]
+
+
+def _over(delivery: Delivery) -> int:
+    return delivery.start + delivery.deadlines.give_up + 100
+
+
+def _as_before(desk: Desk, delivery: Delivery) -> bool:
+    """Whether one that waits has nothing to do: those who work have only said so again, and it is time for nothing else."""
+    if not desk.renewed or not record.is_worked_at(desk.rec, desk.now):
+        return False
+    due = [*_due(desk, delivery, desk.rec.seen.get(delivery.message.id)), _over(delivery)]
+    return min(due) > desk.now
 
 
 def _lease_look(desk: Desk, delivery: Delivery, seen: Seen | None) -> int:

@@ -502,6 +502,26 @@ MUTANTS: list[Mutant] = [
                 "    if format > FORMAT:",
                 "    if False:",
             ),
+            (
+                "who waits takes over a handler aside that died",
+                "    return alive and (rec.leased(now) or not rec.work())\n",
+                "    return rec.leased(now) or not rec.work()\n",
+            ),
+            (
+                "who waits takes over a turn whose worker died",
+                "    return alive and (rec.leased(now) or not rec.work())\n",
+                "    return alive\n",
+            ),
+            (
+                "what happened but renewed leases is not overlooked",
+                "            if _head_values(head) != _head_values(rec):\n                return None\n",
+                "",
+            ),
+            (
+                "a reply that was bound elsewhere is not overlooked",
+                "            if replace(seen, until=was.until) != was:\n                return None\n",
+                "",
+            ),
         ],
     ),
     *_rows(
@@ -974,8 +994,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a delivery that waits looks again at its last chance",
-                "    times = [t for t in (chance or 0, *doubts) if t > desk.now]",
-                "    times = []",
+                "    times = [t for t in _due(desk, delivery, seen) if t > desk.now] + [_over(delivery)]",
+                "    times = [_over(delivery)]",
+            ),
+            (
+                "a delivery that waits takes what there is at its last chance, though nothing happened",
+                "    due = [*_due(desk, delivery, desk.rec.seen.get(delivery.message.id)), _over(delivery)]",
+                "    due = [_over(delivery)]",
             ),
             (
                 "a sign of life wakes nobody",

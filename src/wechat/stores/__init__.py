@@ -41,7 +41,7 @@ def wall_clock() -> int:
 # ---- the protocol ---------------------------------------------------------------------------------------------------
 
 
-class Patch(msgspec.Struct, frozen=True):
+class Patch(msgspec.Struct, frozen=True, gc=False):
     """What a write changes."""
 
     #: the new version, drawn by the caller and never used before
@@ -59,7 +59,7 @@ class Patch(msgspec.Struct, frozen=True):
             raise ValueError('a patch needs a new version: "" is that of no record')
 
 
-class Written(msgspec.Struct, frozen=True):
+class Written(msgspec.Struct, frozen=True, gc=False):
     """The patch is on record."""
 
     now: int
