@@ -179,11 +179,6 @@ def accepts(ask: Ask[Any], message: Any) -> bool:
     return any(message.kind == kind if isinstance(kind, str) else isinstance(message, kind) for kind in ask.accept)
 
 
-def takes_any_words(ask: Ask[Any]) -> bool:
-    """Whether it takes what was typed, as it was typed."""
-    return ask.read is None and ask.accept is None and ask.chosen is None and not isinstance(ask, Reopening)
-
-
 def meaning(ask: Ask[Any], message: Any) -> Any:
     """What the ask's reader makes of a message. Raises what that raises: ValueError for what it does not understand."""
     assert ask.read is not None
@@ -262,6 +257,9 @@ class Machine:
         self._retold = 0  # answers not understood by the ask it stands at
         self._rng: random.Random | None
         self.want: Ask[Any] | Step[Any] | Recall | None = None
+        self._plainly = (
+            False  # whether it stands at what was yielded without an ask: whatever is typed answers it, as it is
+        )
         self.streams = False  # whether the step it stands at is said, too
         self.intent = False  # whether it is on record that the step it stands at is about to begin
         self.said: list[Said] = []
@@ -390,11 +388,11 @@ class Machine:
     # ---- entries ----
 
     def _answered(self, entry: journal.Answered) -> None:
-        ask = self._answers(entry)
-        if takes_any_words(ask) and (words := self._medium.words(entry.payload)) is not None:  # as most are
+        if self._plainly and not entry.key and (words := self._medium.words(entry.payload)) is not None:  # as most are
             self._input(entry.message, entry.at)
             self._go(words)
             return
+        ask = self._answers(entry)
         message = self._message(ask, entry)
         if not accepts(ask, message):
             self.diverge(f"a {message.kind} message", f"{ask!r}, which does not accept it")
@@ -546,7 +544,7 @@ class Machine:
 
     def _go(self, value: Any, error: BaseException | None = None) -> None:
         """Run the dialog until it stands at something that an entry must answer, or is over."""
-        self.want, self.streams, self.intent = None, False, False
+        self.want, self.streams, self.intent, self._plainly = None, False, False, False
         token = running.set(self)
         commands = 0
         try:
@@ -597,6 +595,7 @@ class Machine:
         self._refuse_letters(what)
         said = self._sayable(what)
         self._stand(Ask.saying(what), [] if said is None else [Said(said)])
+        self._plainly = True
 
     def _ask(self, ask: Ask[Any]) -> None:
         if ask.otherwise is not ...:
@@ -699,7 +698,7 @@ class Machine:
         sentence = SENTENCES.get(outcome)
         said = [Said(Sentence(sentence))] if sentence else []
         keep = [] if outcome in ("failed", "rerouted") else self.said
-        self.want, self.said, self.puts = None, [*keep, *said], {}
+        self.want, self._plainly, self.said, self.puts = None, False, [*keep, *said], {}
         self.outcome = "ended" if outcome == "gave_up" else outcome
         self.error = error if outcome == "failed" else None
 

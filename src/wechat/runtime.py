@@ -206,6 +206,7 @@ class Runtime:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None  # for which all of this is; None: to be looked at
+        self.loop: asyncio.AbstractEventLoop  # the same: to ask asyncio for it takes a system call
         after_fork(self, Runtime._leave)
         self._dice = random.Random()  # seeded by the system; nobody gains by guessing
         self.worker = Worker()
@@ -296,7 +297,7 @@ class Runtime:
         self._new.add(held)
         if not self._round_comes:
             self._round_comes = True
-            asyncio.get_running_loop().call_later(_MOMENT, self._round)
+            self.loop.call_later(_MOMENT, self._round)
 
     def _round(self) -> None:
         self._round_comes = False
@@ -390,7 +391,7 @@ class Runtime:
         task.add_done_callback(_complain)
 
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
+        task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -407,7 +408,8 @@ class Runtime:
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
-        self._loop, self._new, self._round_comes = loop, set(), False  # another one may have ended with a round to come
+        self._loop = self.loop = loop
+        self._new, self._round_comes = set(), False  # another loop may have ended with a round to come
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._hot.clear()
@@ -434,7 +436,7 @@ class Held:
         self._runtime, self.delivery, self._drive, self._budget, self._gone = runtime, delivery, drive, budget, gone
         drive.unsettled = budget is not None
         self._listening: asyncio.Task[None] | None = None
-        self._loop, self._timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+        self._loop, self._timers = runtime.loop, list[asyncio.TimerHandle]()
         self.said: asyncio.Future[Any] = self._loop.create_future()
 
     async def look(self, work: turn.Effects) -> None:
@@ -598,7 +600,7 @@ class Drive:
     async def wait(self, effect: turn.Wait) -> None:
         self.reached = True
         if effect.here:
-            timer = asyncio.get_running_loop().call_later((effect.until - self._runtime.now()) / 1000, self.rung.set)
+            timer = self._runtime.loop.call_later((effect.until - self._runtime.now()) / 1000, self.rung.set)
             try:
                 await self.rung.wait()
             finally:

@@ -191,7 +191,8 @@ class Desk:
         self.now, self.version = now, version
         self.rec = rec or Record()
         self.newer: UnknownFormat | None = None  # what stands there cannot be read, so nothing may be written
-        self._fields: Mapping[str, str] | None = None  # that `rec` was read from
+        self._fields: Mapping[str, str] | None = None  # that were read last, and what was written since
+        self._written: list[tuple[Mapping[str, str], Sequence[str]]] = []
         self.renewed = False  # whether all that is new is that leases are longer
 
     def copy(self) -> Desk:
@@ -200,7 +201,7 @@ class Desk:
 
     def take(self, loaded: Loaded) -> None:
         self.now, self.version = loaded.now, loaded.version
-        before, self._fields = self._fields, None
+        before, self._fields, self._written = self._there(), None, []
         self.newer, self.renewed = None, False
         try:
             rec = record.renewed(self.rec, before, loaded.fields) if before else None
@@ -210,6 +211,17 @@ class Desk:
             self.newer = error
             raise
         self._fields = loaded.fields
+
+    def _there(self) -> Mapping[str, str] | None:
+        """The fields that `rec` would be read from; None where none were read."""
+        if self._fields is None or not self._written:
+            return self._fields
+        there = {**self._fields}
+        for put, drop in self._written:
+            there.update(put)
+            for name in drop:
+                there.pop(name, None)
+        return there
 
     def load(self) -> Effects:
         """Gives how long it took until the store could be asked (ms)."""
@@ -241,8 +253,7 @@ class Desk:
             came = yield Write(self.version, put, drop, record.expires(new, self.now), wake and there, turns())
             if isinstance(came, Written):
                 self.now, self.version, self.rec = came.now, came.version, new
-                if self._fields is not None:
-                    self._fields = {n: text for n, text in {**self._fields, **put}.items() if n not in drop}
+                self._written.append((put, drop))
                 return True
             self.take(came)
 

@@ -1049,8 +1049,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a turn that failed or was sent on leaves no trace",
-                "        self.want, self.said, self.puts = None, [*keep, *said], {}",
-                "        self.want, self.said = None, [*keep, *said]",
+                "        self.want, self._plainly, self.said, self.puts = None, False, [*keep, *said], {}",
+                "        self.want, self._plainly, self.said = None, False, [*keep, *said]",
+            ),
+            (
+                "only what was yielded plainly takes an answer of any kind",
+                "        self.want, self.streams, self.intent, self._plainly = None, False, False, False",
+                "        self.want, self.streams, self.intent = None, False, False",
             ),
             (
                 "an entry answers the command that it was made for",

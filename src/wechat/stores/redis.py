@@ -695,11 +695,9 @@ def _name(name: str) -> str:
 def _loaded(now: int, flat: Sequence[str]) -> Loaded:
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     version = fields.pop(_VERSION, "")
-    return Loaded(version, {_unnamed(name): value for name, value in fields.items()}, now)
-
-
-def _unnamed(name: str) -> str:
-    return name.removeprefix(_VERSION)
+    longer = [name for name in fields if name.startswith(_VERSION)]
+    fields |= {name.removeprefix(_VERSION): fields.pop(name) for name in longer}
+    return Loaded(version, fields, now)
 
 
 def _shown(url: str) -> str:

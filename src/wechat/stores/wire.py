@@ -32,7 +32,7 @@ class Wire:
 
     def __init__(self, connection: Any, patience: float) -> None:
         connection.socket_timeout = None
-        self._connection, self._patience = connection, patience
+        self._connection, self._patience, self._loop = connection, patience, asyncio.get_running_loop()
         self._late = self._closed = False
 
     def pack(self, *command: Any) -> bytes:
@@ -52,7 +52,7 @@ class Wire:
 
     async def _once(self, packed: Sequence[bytes]) -> list[Any]:
         self._late = False
-        timer = asyncio.get_running_loop().call_later(self._patience, self._give_up)
+        timer = self._loop.call_later(self._patience, self._give_up)
         try:
             await self._connection.send_packed_command(packed, check_health=False)  # it connects where it must
             return [await self._answer() for _ in packed]
