@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import copy
 import datetime as dt
 import json
+import pickle
 import re
 from typing import Any
 
@@ -265,7 +266,7 @@ def test_a_push_in_json_is_the_same_message(body: bytes) -> None:
     message = receive.parse(body, ZONE)
     other = receive.parse(spelled, ZONE)
     assert other.raw == {**raw, "Nothing": ""}
-    fields = [field.name for field in dataclasses.fields(message) if field.name not in ("raw", "id", "_match")]
+    fields = [name for name in message.__struct_fields__ if name not in ("raw", "id", "_match")]
     assert [getattr(other, name) for name in fields] == [getattr(message, name) for name in fields]
     assert restored(other).raw == other.raw
 
@@ -438,6 +439,21 @@ def test_an_envelope_is_taken_from_a_safe_push() -> None:
     assert receive.envelope(body) == ("gh_1", "abc=")
     with pytest.raises(BadEnvelope):
         receive.envelope(push(elements(Content="x")))
+
+
+@pytest.mark.parametrize("message", HANDMADE, ids=lambda message: type(message).__name__)
+def test_a_message_can_be_copied_and_sent_to_another_process(message: Message) -> None:
+    for other in (copy.copy(message), copy.deepcopy(message), pickle.loads(pickle.dumps(message))):
+        assert (type(other), other, other.raw) == (type(message), message, message.raw)
+
+
+def test_nothing_of_a_message_can_be_changed() -> None:
+    message = TextMessage(text="hi", **COMMON)
+    for name in ("text", "raw", "anything"):
+        with pytest.raises(AttributeError):
+            setattr(message, name, "x")
+    with pytest.raises(AttributeError, match="'TextMessage' object has no attribute 'words'"):
+        _ = message.words  # type: ignore[attr-defined]
 
 
 def test_match_is_what_a_pattern_found() -> None:

@@ -30,7 +30,7 @@ KINDS: tuple[tuple[type[receive.Message], str], ...] = (
 #: the same for the kinds of a dialog that waits to be opened anew
 #: characters of a message that a late reply quotes
 QUOTED = 20
-_SENTENCE_ENDS = re.compile(r"[。！？!?；;…\n]+[”’」』）)]*|\.\s")
+_SENTENCE_ENDS = r"[。！？!?；;…\n]+[”’」』）)]*|\.\s"
 REOPENED = {
     "image": "kind_image",
     "voice": "kind_voice",
@@ -158,7 +158,7 @@ class Medium(msgspec.Struct, frozen=True):
         room = reply.LIMIT - reply.size(first + self.sentence("unfinished"))
         shown = next(iter(reply.split(text, room)), "")
         shown = text[: text.find(shown) + len(shown)]
-        ends = list(_SENTENCE_ENDS.finditer(shown))
+        ends = list(re.finditer(_SENTENCE_ENDS, shown))
         shown = shown[: ends[-1].end()] if ends else shown
         return shown, first + shown.strip("\n")
 

@@ -12,7 +12,6 @@ One table says which class a MsgType or an Event is and where its fields come fr
 from __future__ import annotations
 
 import codecs
-import dataclasses
 import datetime as dt
 import fnmatch
 import functools
@@ -20,15 +19,15 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from xml.parsers import expat
 
-from typing_extensions import dataclass_transform
+import msgspec
+from msgspec.structs import force_setattr, replace
 
 from .errors import BadEnvelope, BadMessage, TooLarge
 
 M = TypeVar("M", bound="Message")
-T = TypeVar("T")
 
 #: bytes of a push. A text message has at most some 2,000 characters; the compatible mode sends it twice, once in base64
 MOST = 64 * 1024
@@ -40,14 +39,7 @@ VERBATIM = frozenset({"Content"})
 _EPOCH = dt.datetime.fromtimestamp(0, dt.timezone.utc)
 
 
-@dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False)
-def _fields(cls: type[T]) -> type[T]:
-    """A push's class: frozen. How it looks and what equals it is said once, by `Message`: to make that for each kind takes long."""
-    return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
-
-
-@_fields
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """Every push, message or event; frozen.
 
     Made by hand, everything may be left out; the raw fields are then those that WeChat would send, and what is given of
@@ -67,34 +59,53 @@ class Message:
     #: what was typed; what a voice message was recognised as; else ""
     text: str = ""
     #: every field as WeChat sent it
-    raw: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, hash=False)
+    raw: Mapping[str, Any] = {}
     #: the name of an event, in lower case, and its key; of a message ""
     event: str = ""
     key: str = ""
-    _match: re.Match[str] | None = dataclasses.field(default=None, repr=False, compare=False)
+    _match: re.Match[str] | None = None
 
     def __post_init__(self) -> None:
         if self.time.utcoffset() is None:
             raise ValueError("time must say in which zone it is: datetime(…, tzinfo=…)")
         if self.time.microsecond:
-            object.__setattr__(self, "time", self.time.replace(microsecond=0))
+            force_setattr(self, "time", self.time.replace(microsecond=0))
         if not self.raw:
-            object.__delattr__(self, "raw")  # until somebody looks at it
+            Message.raw.__delete__(self)  # type: ignore[attr-defined]  # until somebody looks at it
         elif "MsgType" not in self.raw:
-            object.__setattr__(self, "raw", {**_derived(self), **self.raw})
+            force_setattr(self, "raw", {**_derived(self), **self.raw})
+
+    if not TYPE_CHECKING:  # to whom any name would be one of a message
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "raw":
+                force_setattr(self, "raw", _derived(self))
+                return self.raw
+            if name == "match":
+                raise AttributeError(
+                    "message.match is what a route's pattern found, and no pattern brought this message here"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
-        shown = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr)
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in ("raw", "_match"))
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        compared = (field.name for field in dataclasses.fields(self) if field.compare)
+        compared = (name for name in self.__struct_fields__ if name != "_match")
         return all(getattr(self, name) == getattr(other, name) for name in compared)
 
     def __hash__(self) -> int:
         return hash((type(self), self.id, self.openid, self.account, self.time))
+
+    def __copy__(self: M) -> M:
+        return self
+
+    def __reduce__(self) -> Any:
+        given = {name: getattr(self, name) for name in self.__struct_fields__ if name != "_match"}
+        return functools.partial(type(self), **given), ()
 
     @functools.cached_property
     def created(self) -> int:
@@ -105,24 +116,21 @@ class Message:
     def match(self) -> re.Match[str]:
         """What the route's pattern found in the text. Raises AttributeError where the route had none."""
         if self._match is None:
-            raise AttributeError(
-                "message.match is what a route's pattern found, and no pattern brought this message here"
-            )
+            raise AttributeError  # which asks `__getattr__`
         return self._match
 
     def with_match(self: M, match: re.Match[str]) -> M:
         """The same message, with what a pattern found in it."""
-        return dataclasses.replace(self, _match=match)
+        return replace(self, raw=self.raw, _match=match)
 
 
-class TextMessage(Message):
+class TextMessage(Message, frozen=True, kw_only=True, eq=False):
     """What was typed, as `text` (WeChat's Content); also what tapping a link of ours sends."""
 
     kind: ClassVar[str] = "text"
 
 
-@_fields
-class ImageMessage(Message):
+class ImageMessage(Message, frozen=True, kw_only=True, eq=False):
     """A picture: `url` is where WeChat shows it (PicUrl), `media_id` what it is fetched by as temporary material."""
 
     kind: ClassVar[str] = "image"
@@ -130,8 +138,7 @@ class ImageMessage(Message):
     media_id: str = ""
 
 
-@_fields
-class VoiceMessage(Message):
+class VoiceMessage(Message, frozen=True, kw_only=True, eq=False):
     """``text`` is what it was recognised as, if the account has that."""
 
     kind: ClassVar[str] = "voice"
@@ -139,8 +146,7 @@ class VoiceMessage(Message):
     format: str = ""
 
 
-@_fields
-class VideoMessage(Message):
+class VideoMessage(Message, frozen=True, kw_only=True, eq=False):
     """A video, or a short one (``shortvideo``); both are fetched by `media_id`, the still picture by `thumb_media_id`."""
 
     kind: ClassVar[str] = "video"
@@ -149,8 +155,7 @@ class VideoMessage(Message):
     short: bool = False
 
 
-@_fields
-class LocationMessage(Message):
+class LocationMessage(Message, frozen=True, kw_only=True, eq=False):
     """A place that was sent: latitude (Location_X) and longitude (Location_Y) in degrees, the map's `scale`, the address as `label`."""
 
     kind: ClassVar[str] = "location"
@@ -160,8 +165,7 @@ class LocationMessage(Message):
     label: str = ""
 
 
-@_fields
-class LinkMessage(Message):
+class LinkMessage(Message, frozen=True, kw_only=True, eq=False):
     """A link that was shared: the page's `title` and `description`, and its `url`."""
 
     kind: ClassVar[str] = "link"
@@ -170,7 +174,7 @@ class LinkMessage(Message):
     url: str = ""
 
 
-class Event(Message):
+class Event(Message, frozen=True, kw_only=True, eq=False):
     """Something that happened; ``event`` in lower case, ``key`` "" where there is none.
 
     Raises ValueError where it has no name.
@@ -181,12 +185,11 @@ class Event(Message):
     def __post_init__(self) -> None:
         if not self.event:
             raise ValueError('an Event needs its name: Event(event="view")')
-        object.__setattr__(self, "event", self.event.lower())
+        force_setattr(self, "event", self.event.lower())
         super().__post_init__()
 
 
-@_fields
-class SubscribeEvent(Event):
+class SubscribeEvent(Event, frozen=True, kw_only=True, eq=False):
     """Somebody follows; `scene` of the QR code that was scanned, without ``qrscene_``. Of `key` and `scene` one is enough."""
 
     event: str = "subscribe"
@@ -198,15 +201,13 @@ class SubscribeEvent(Event):
         super().__post_init__()
 
 
-@_fields
-class UnsubscribeEvent(Event):
+class UnsubscribeEvent(Event, frozen=True, kw_only=True, eq=False):
     """Somebody does so no more."""
 
     event: str = "unsubscribe"
 
 
-@_fields
-class ScanEvent(Event):
+class ScanEvent(Event, frozen=True, kw_only=True, eq=False):
     """A follower scanned a QR code. Of `key` and `scene` one is enough."""
 
     event: str = "scan"
@@ -218,8 +219,7 @@ class ScanEvent(Event):
         super().__post_init__()
 
 
-@_fields
-class ClickEvent(Event):
+class ClickEvent(Event, frozen=True, kw_only=True, eq=False):
     """A click on the menu."""
 
     event: str = "click"
@@ -228,9 +228,9 @@ class ClickEvent(Event):
 def _pair(event: SubscribeEvent | ScanEvent, prefix: str) -> None:
     """Fills in the one of `key` and `scene` that was not given."""
     if event.scene and not event.key:
-        object.__setattr__(event, "key", prefix + event.scene)
+        force_setattr(event, "key", prefix + event.scene)
     elif not event.scene and event.key.startswith(prefix):  # else it names no QR code: ``last_trade_no_…``
-        object.__setattr__(event, "scene", event.key.removeprefix(prefix))
+        force_setattr(event, "scene", event.key.removeprefix(prefix))
 
 
 # ---- which class, and where its fields come from --------------------------------------------------------------------
@@ -414,11 +414,6 @@ def _derived(message: Message) -> dict[str, Any]:
         fields["MsgId"] = message.id
     return fields
 
-
-#: what a message has that was given none
-_raw = functools.cached_property(_derived)
-_raw.__set_name__(Message, "raw")
-Message.raw = _raw  # type: ignore[assignment]
 
 #: where the fields of a message made by hand stand among the raw ones
 HANDMADE: dict[type[Message], tuple[tuple[str, str], ...]] = {

@@ -320,17 +320,20 @@ def __getattr__(name: str) -> Any:
 
 # ---- links to tap ---------------------------------------------------------------------------------------------------
 
+# patterns as texts, from here on: `re` compiles each when it is needed, which in most processes is never
+
 #: no link is inside a link: so a text of opening tags alone is read once, not once for each of them
-_LINK = re.compile(r"<a\b[^<>]*>([^<]*(?:<(?!a\b|/a>)[^<]*)*)</a>")
+_LINK = r"<a\b[^<>]*>([^<]*(?:<(?!a\b|/a>)[^<]*)*)</a>"
 #: what cannot stand in an address or in XML. Chinese can, and WeChat sends it as it stands
-_ESCAPED = re.compile("[\x00-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_ESCAPED = "[\x00-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
 
 
 def link(label: str, sends: str | None = None) -> str:
     """A link in a text: a tap sends `sends` (else the label) as if it were typed. The buttons of a personal account."""
     from urllib.parse import quote
 
-    words = _ESCAPED.sub(lambda found: quote(found[0], errors="replace", safe=""), label if sends is None else sends)
+    sent = label if sends is None else sends
+    words = re.sub(_ESCAPED, lambda found: quote(found[0], errors="replace", safe=""), sent)
     shown = label.replace("<", "＜").replace(">", "＞")
     return f'<a href="weixin://bizmsgmenu?msgmenucontent={words}&msgmenuid=1">{shown}</a>'
 
@@ -342,7 +345,7 @@ def options(labels: Sequence[str], taps: bool = True) -> str:
 
 def visible(text: str) -> str:
     """A text as the user sees it: of a link the label."""
-    return _LINK.sub(r"\1", text)
+    return re.sub(_LINK, r"\1", text)
 
 
 # ---- how much fits --------------------------------------------------------------------------------------------------
@@ -365,7 +368,7 @@ def size(text: str) -> int:
 
 
 #: what is not cut, beside a grapheme cluster: a link, an address
-_WHOLE = re.compile(_LINK.pattern + r"|https?://[!#-;=?-~]+")
+_WHOLE = _LINK + r"|https?://[!#-;=?-~]+"
 #: \X; but plain flags are paired here, for \X counts all flags before each of them, which is quadratic
 _CLUSTER = r"[🇦-🇿]{2}(?![\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}])|\X"
 
@@ -379,10 +382,10 @@ def _clusters() -> regex.Pattern[str]:
 
 #: where a cut is best, the best first
 _ENDS = (
-    re.compile(r"\n\s*\n"),
-    re.compile(r"\n"),
-    re.compile(r"[。！？!?；;…]+[”’」』）)]*|\.(?=\s)"),
-    re.compile(r"[，、：\s]|(?<!\d)[,:]"),  # never inside 1,000 and 12:30
+    r"\n\s*\n",
+    r"\n",
+    r"[。！？!?；;…]+[”’」』）)]*|\.(?=\s)",
+    r"[，、：\s]|(?<!\d)[,:]",  # never inside 1,000 and 12:30
 )
 
 
@@ -427,8 +430,8 @@ class _Units(msgspec.Struct, frozen=True):
         found = (self._last(ends, start, full) for ends in _ENDS)
         return next((place for place in found if place > start and self.bytes[place] >= enough), full)
 
-    def _last(self, ends: re.Pattern[str], start: int, full: int) -> int:
-        found = ends.finditer(self.text, self.chars[start], self.chars[full])
+    def _last(self, ends: str, start: int, full: int) -> int:
+        found = re.compile(ends).finditer(self.text, self.chars[start], self.chars[full])
         return max((self.places.get(match.end(), start) for match in found), default=start)
 
     def piece(self, start: int, end: int) -> str:
@@ -443,7 +446,7 @@ class _Units(msgspec.Struct, frozen=True):
 
 def _wholes(text: str) -> Iterator[str]:
     """The text, cut wherever it may be."""
-    inside = {at for match in _WHOLE.finditer(text) for at in range(match.start() + 1, match.end())}
+    inside = {at for match in re.finditer(_WHOLE, text) for at in range(match.start() + 1, match.end())}
     ends = (match.end() for match in _clusters().finditer(text) if match.end() not in inside)
     return (text[start:end] for start, end in itertools.pairwise(itertools.chain((0,), ends)))
 

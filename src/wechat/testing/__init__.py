@@ -10,13 +10,14 @@ Rule 3: after every turn its journal is replayed, and must lead to where the dia
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import unquote
+
+from msgspec import structs
 
 from .. import record
 from ..bot import Bot
@@ -142,7 +143,7 @@ class Chat:
             name: value for name, value in self._common().items() if getattr(message, name) == getattr(_NOTHING, name)
         }
         raw = {name: value for name, value in message.raw.items() if name not in _NOTHING.raw}
-        return dataclasses.replace(message, **lacks, raw=raw)
+        return structs.replace(message, **lacks, raw=raw)
 
     def _common(self) -> dict[str, Any]:
         world = self._world
