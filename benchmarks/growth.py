@@ -54,6 +54,8 @@ SCALES = {
 HOT, WARM = 6, 3
 #: messages after which a conversation has hardly begun: the word, how many, the first number
 EARLY = 3
+#: and those of one in its middle
+LATER = 6
 #: as many as a dialog says that it wants, where it is to be long
 ENDLESS = 1_000_000
 #: how long what is asked here waits (s): a million records take their time
@@ -238,20 +240,21 @@ def _workers(quick: bool) -> dict[str, float]:
 # ---- kept alive -----------------------------------------------------------------------------------------------------
 
 
-def _alive() -> dict[str, float]:
+def _alive() -> dict[str, dict[str, float]]:
     """Bytes of a conversation: as Python counts them, and as the system does where Python counts nothing."""
-    return {way: _told(f"{_HERE}; import growth; growth.weigh({way!r})") for way in WEIGHED}
+    weigh = f"{_HERE}; import growth; growth.weigh"
+    return {f"{said}": {way: _told(f"{weigh}({way!r}, {said})") for way in WEIGHED} for said in (EARLY, LATER)}
 
 
-def weigh(way: str) -> None:
-    """Prints what a conversation takes that a worker keeps alive, waiting in its middle.
+def weigh(way: str, said: int) -> None:
+    """Prints what a conversation takes that a worker keeps alive, waiting after so many messages.
 
     In a process of its own, as large as a worker is.
     """
 
     async def filled(made: Bot, users: Sequence[int]) -> int:
         for user in users:
-            for text in ("累加器", f"{COUNT}", *map(str, range(1, COUNT - 3))):
+            for text in ("累加器", f"{COUNT}", *map(str, range(1, said - 1))):
                 await _answered(made, user, text)
         gc.collect()
         return WEIGHED[way]()
@@ -334,8 +337,10 @@ def show(found: Mapping[str, Any]) -> str:
     others = [
         ("messages/s, 1 worker", shown(found["workers"]["1"])),
         ("messages/s, 2 workers, and Redis on the same two cores", shown(found["workers"]["2"])),
-        ("a conversation kept alive, bytes (tracemalloc)", shown(found["alive"]["traced"])),
-        ("the same, bytes (resident)", shown(found["alive"]["resident"])),
+        *(
+            (f"a conversation kept alive after {said} messages, bytes: tracemalloc; resident", _both(each))
+            for said, each in found["alive"].items()
+        ),
         ("import wechat, ms (the least)", f"{shown(found['import']['ms'])} ({shown(found['import']['least'])})"),
         ("frameworks imported with it", ", ".join(found["import"]["frameworks"]) or "none"),
     ]
@@ -356,6 +361,10 @@ def _which(name: str) -> str:
     return early + (f" (values up to {ROOMY} in one block)" if "roomy" in name else "")
 
 
+def _both(each: Mapping[str, float]) -> str:
+    return "; ".join(shown(each[way]) for way in WEIGHED)
+
+
 def demands(found: Mapping[str, Any]) -> list[Demand]:
     lengths, crowds = found["lengths"], found["crowds"]
     shortest, *_, longest = lengths
@@ -369,7 +378,10 @@ def demands(found: Mapping[str, Any]) -> list[Demand]:
         Demand("1,000 entries, cold: ms", lengths["1000"]["cold"] / 1000, most=5.0),
         Demand(f"{most} waiting, hot: × {least} waiting", crowds[most]["hot"] / crowds[least]["hot"], most=1.2),
         Demand(f"{most} waiting, cold: × {least} waiting", crowds[most]["cold"] / crowds[least]["cold"], most=1.2),
-        Demand("kept alive: bytes of a conversation (aim 2,048)", found["alive"]["traced"], most=4096),
+        *(
+            Demand(f"kept alive after {said} messages: bytes of a conversation (aim 2,048)", each["traced"], most=4096)
+            for said, each in found["alive"].items()
+        ),
         Demand(f"waiting in Redis after {EARLY} messages: bytes", crowds["early"]["bytes"], most=1600),
         Demand("the same in one block", crowds["early, roomy"]["bytes"], most=700),
         Demand("waiting in Redis after 6 messages: bytes", crowds[most]["bytes"], most=1600),
