@@ -10,6 +10,7 @@ Rule 2: no effects. Where a step or a hook is to be done, an attempt stops; whoe
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -663,12 +664,15 @@ class Attempt:
         """What of the ask that the dialog stands at must be on record."""
         ask = machine.want
         assert isinstance(ask, Ask)
+        timeout = machine.timeout(self.conduct.expire) * 1000
+        timeout = timeout if timeout == math.inf else int(timeout)
+        if not ask.accept and not ask.options:
+            return _standing(timeout, sign(ask))
         labels = [
             self.voice.render([Said(label)])[0] if isinstance(label, Sentence) else label for label in ask.options
         ]
-        timeout = machine.timeout(self.conduct.expire) * 1000
         return Standing(
-            timeout if timeout == math.inf else int(timeout),
+            timeout,
             tuple(kind if isinstance(kind, str) else kind.__name__ for kind in ask.accept or ()),
             tuple(normal(str(label)) for label in labels),
             sign(ask),
@@ -818,3 +822,9 @@ MEETINGS: tuple[tuple[Callable[[Attempt, Seen, Any, str], bool], Callable[[Attem
     (Attempt.is_misplaced_event, Attempt.meet_event),
     (lambda attempt, seen, message, mode: True, Attempt.meet_otherwise),
 )
+
+
+@functools.lru_cache(256)
+def _standing(timeout: float, key: str | int | None) -> Standing:
+    """That of an ask for words: few dialogs have many, and many conversations stand at the same."""
+    return Standing(timeout, key=key)

@@ -466,6 +466,8 @@ class Bot(Router):
 
     def _report(self, turn: Turn) -> None:
         """One line a turn; never what people wrote, unless the bot says so."""
+        if turn.error is None and not _log.isEnabledFor(logging.INFO):
+            return
         message = turn.message
         facts = (message.account, _short(message.openid), turn.dialog, turn.outcome, round(turn.seconds * 1000))
         if turn.error is not None:

@@ -140,7 +140,7 @@ class Ask(Command[T_co]):
     def saying(cls, say: Any) -> Ask[str]:
         """A plain one, as there are most: what it leaves out stands in its class, and takes neither room nor time."""
         made: Ask[str] = object.__new__(Ask)
-        made.__dict__["say"] = say
+        object.__setattr__(made, "say", say)
         return made
 
     def __repr__(self) -> str:

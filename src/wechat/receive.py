@@ -18,6 +18,7 @@ import functools
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from xml.parsers import expat
@@ -353,7 +354,8 @@ def build(raw: Mapping[str, Any], timezone: dt.tzinfo, id: str | None = None) ->
 
 
 def _typed(raw: Mapping[str, Any], time: dt.datetime, id: str) -> Message:
-    common = {"id": id, "openid": raw["FromUserName"], "account": raw["ToUserName"], "raw": raw}
+    account = sys.intern(raw["ToUserName"])  # there are few, and many conversations have each
+    common = {"id": id, "openid": raw["FromUserName"], "account": account, "raw": raw}
     if raw["MsgType"] == "event":
         event = raw["Event"].lower()
         cls, readers = EVENTS.get(event, (Event, _NONE))

@@ -20,7 +20,7 @@ import random
 import sys
 import zlib
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
-from types import CoroutineType
+from types import CoroutineType, MappingProxyType
 from typing import Any, NoReturn, Protocol, TypeAlias
 
 import msgspec
@@ -243,12 +243,45 @@ def to(key: str | int | None) -> str:
     return f" to ask.{journal.PROMPTS[key]}(…)"
 
 
+#: what most turns remember: many conversations are kept alive, and an empty dictionary of its own is much for one
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class Machine:
     """One dialog, run by the entries it is fed.
 
     ``want`` is the ask, step or recall it stands at (None: it is over). ``said`` and ``puts`` are what it said and
     remembered since the last message; ``outcome`` says how it ended, ``error`` the exception that it ended with.
     """
+
+    __slots__ = (
+        "_function",
+        "_medium",
+        "_parts",
+        "_plainly",
+        "_retold",
+        "_rng",
+        "_seed",
+        "_state",
+        "again",
+        "at",
+        "error",
+        "intent",
+        "kind",
+        "name",
+        "opener",
+        "ordinal",
+        "outcome",
+        "over",
+        "puts",
+        "replaying",
+        "said",
+        "script",
+        "streams",
+        "turn",
+        "version",
+        "want",
+    )
 
     def __init__(self, scripts: Mapping[str, Script], first: str, medium: Medium, *, replaying: bool = False) -> None:
         self._medium, self.replaying = medium, replaying
@@ -263,7 +296,7 @@ class Machine:
         self.streams = False  # whether the step it stands at is said, too
         self.intent = False  # whether it is on record that the step it stands at is about to begin
         self.said: list[Said] = []
-        self.puts: dict[str, tuple[Any, float | None] | None] = {}
+        self.puts: Mapping[str, tuple[Any, float | None] | None] = _NOTHING
         self.again: Again | None = None
         self.outcome = ""
         self.over = False  # where it sends its message on: whether it is over
@@ -365,10 +398,7 @@ class Machine:
 
     def feed(self, text: str) -> None:
         """Go on with the next entry, as it stands in the journal. Raises `Diverged` if the dialog does not wait for it."""
-        self.take(journal.decode(text))
-
-    def take(self, entry: Entry) -> None:
-        """As `feed`."""
+        entry = journal.decode(text)
         FEED[type(entry)](self, entry)
 
     def close(self) -> None:
@@ -504,7 +534,7 @@ class Machine:
         raise Diverged(expected, found, where)
 
     def _input(self, turn: str, at: int) -> None:
-        self.said, self.puts, self.turn, self.ordinal, self.at = [], {}, turn, 0, at
+        self.said, self.puts, self.turn, self.ordinal, self.at = [], _NOTHING, turn, 0, at
 
     def _read(self, ask: Ask[Any], message: Any) -> tuple[Any, BaseException | None]:
         if ask.accept is not None:
@@ -534,7 +564,7 @@ class Machine:
             return
         finally:
             running.reset(token)
-        self._parts.append(part)
+        self._parts = [part]
         self._go(None)
 
     def _reopen(self, message: Any) -> None:
@@ -590,12 +620,15 @@ class Machine:
 
     def _plain(self, what: Any) -> None:
         """What is no command is said, and asks."""
-        if isinstance(self._parts[-1], CoroutineType):
+        part: Any = self._parts[-1]
+        if isinstance(part, CoroutineType):
             raise NotACommand(self._foreign(what))
-        self._refuse_letters(what)
-        said = self._sayable(what)
-        self._stand(Ask.saying(what), [] if said is None else [Said(said)])
-        self._plainly = True
+        if getattr(part, "gi_yieldfrom", None) is not None:
+            self._refuse_letters(part, what)
+        said = self._medium.say(what) if type(what) is str else self._sayable(what)
+        if said is not None:
+            self.said = [*self.said, Said(said)]
+        self.want, self._retold, self._plainly = Ask.saying(what), 0, True
 
     def _ask(self, ask: Ask[Any]) -> None:
         if ask.otherwise is not ...:
@@ -655,7 +688,8 @@ class Machine:
 
     def _remember(self, command: Remember) -> None:
         for key in command.keys:
-            self.puts[key] = (journal.plain(command.values[0]), command.expire) if command.values else None
+            put = (journal.plain(command.values[0]), command.expire) if command.values else None
+            self.puts = {**self.puts, key: put}
 
     def _call(self, command: Call[Any]) -> None:
         self._part(command.part() if callable(command.part) else command.part)
@@ -665,11 +699,8 @@ class Machine:
             raise NotACommand(f"call() takes a generator or a coroutine, not {type(part).__name__}")
         self._parts.append(part)
 
-    def _refuse_letters(self, command: Any) -> None:
+    def _refuse_letters(self, inner: Any, command: Any) -> None:
         """``yield from "text"`` would ask a letter at a time."""
-        inner: Any = self._parts[-1]
-        if getattr(inner, "gi_yieldfrom", None) is None:
-            return
         while inspect.isgenerator(inner) and inner.gi_yieldfrom is not None:
             inner = inner.gi_yieldfrom
         if not (inspect.isgenerator(inner) or inspect.iscoroutine(inner) or inspect.isawaitable(inner)):
@@ -698,7 +729,7 @@ class Machine:
         sentence = SENTENCES.get(outcome)
         said = [Said(Sentence(sentence))] if sentence else []
         keep = [] if outcome in ("failed", "rerouted") else self.said
-        self.want, self._plainly, self.said, self.puts = None, False, [*keep, *said], {}
+        self.want, self._plainly, self.said, self.puts = None, False, [*keep, *said], _NOTHING
         self.outcome = "ended" if outcome == "gave_up" else outcome
         self.error = error if outcome == "failed" else None
 
@@ -713,7 +744,7 @@ def replay(scripts: Mapping[str, Script], entries: Iterable[str], medium: Medium
     first, *lines = entries
     machine = Machine(scripts, first, medium, replaying=True)
     for entry in journal.decode_all(lines):
-        machine.take(entry)
+        FEED[type(entry)](machine, entry)
     machine.replaying = False
     return machine
 

@@ -1034,13 +1034,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a turn begins with nothing said and nothing remembered",
-                "self.said, self.puts, self.turn, self.ordinal, self.at = [], {}, turn, 0, at",
+                "self.said, self.puts, self.turn, self.ordinal, self.at = [], _NOTHING, turn, 0, at",
                 "self.said, self.turn, self.ordinal, self.at = [], turn, 0, at",
             ),
             (
                 "a turn says only what is its own",
-                "self.said, self.puts, self.turn, self.ordinal, self.at = [], {}, turn, 0, at",
-                "self.puts, self.turn, self.ordinal, self.at = {}, turn, 0, at",
+                "self.said, self.puts, self.turn, self.ordinal, self.at = [], _NOTHING, turn, 0, at",
+                "self.puts, self.turn, self.ordinal, self.at = _NOTHING, turn, 0, at",
             ),
             (
                 "a turn reads what it wrote",
@@ -1049,7 +1049,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a turn that failed or was sent on leaves no trace",
-                "        self.want, self._plainly, self.said, self.puts = None, False, [*keep, *said], {}",
+                "        self.want, self._plainly, self.said, self.puts = None, False, [*keep, *said], _NOTHING",
                 "        self.want, self._plainly, self.said = None, False, [*keep, *said]",
             ),
             (
