@@ -921,7 +921,7 @@ def renewed(rec: Record, before: Mapping[str, str], kept: Mapping[str, str]) -> 
     """
     if before.keys() != kept.keys():
         return None
-    made = rec.copy()
+    made = copy(rec)  # which shares what nobody changes
     for name in [name for name, text in kept.items() if text != before[name]]:
         if name == "h":
             head = Record()
@@ -933,7 +933,7 @@ def renewed(rec: Record, before: Mapping[str, str], kept: Mapping[str, str]) -> 
             seen, was = _read_seen(name[1:], kept[name]), rec.seen[name[1:]]
             if replace(seen, until=was.until) != was:
                 return None
-            made.seen[seen.id] = seen
+            made.seen = {**made.seen, seen.id: seen}
         else:
             return None
     return made

@@ -253,7 +253,8 @@ class Desk:
             came = yield Write(self.version, put, drop, record.expires(new, self.now), wake and there, turns())
             if isinstance(came, Written):
                 self.now, self.version, self.rec = came.now, came.version, new
-                self._written.append((put, drop))
+                if self._fields is not None:
+                    self._written.append((put, drop))
                 return True
             self.take(came)
 
