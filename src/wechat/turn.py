@@ -277,15 +277,8 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
                 age = delivery.age()
                 waited = yield from desk.load()
                 delivery.start = desk.now - age - waited  # by the store's clock, of which a new worker knows nothing
-            elif not fresh:
-                yield _wait(desk, delivery)
-                if not delivery.open:
-                    return None
-                yield from desk.load()
-                if not delivery.open:  # the load took long
-                    return None
-                if not left_alone and _as_before(desk, delivery):
-                    continue
+            elif not fresh and not (yield from _waited(desk, delivery, left_alone)):
+                return None
             visit = yield from _visit(conduct, delivery, desk, claim, live)
         except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
             visit = Visit("unknown", newer=True)
@@ -470,32 +463,39 @@ def _spawn(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, visit: 
         yield Keep(desk.version, desk.rec, visit.attempt.machine)
 
 
-def _wait(desk: Desk, delivery: Delivery) -> Wait:
-    """A waiting delivery looks again, if nothing wakes it, at its last chance, or when a lease may be dead."""
+def _waited(desk: Desk, delivery: Delivery, left_alone: bool) -> Effects:
+    """Wait until there may be something to do. Gives whether anybody still listens."""
+    due = _due(desk, delivery)
+    while True:
+        yield _wait(desk, delivery, due)
+        if not delivery.open:
+            return False
+        yield from desk.load()
+        if not delivery.open:  # the load took long
+            return False
+        due = _due(desk, delivery)
+        # those who work may only have said so again, and it may be time for nothing of its own
+        if left_alone or not desk.renewed or not record.is_worked_at(desk.rec, desk.now) or min(due) <= desk.now:
+            return True
+
+
+def _wait(desk: Desk, delivery: Delivery, due: Sequence[int]) -> Wait:
+    """A waiting delivery looks again, if nothing wakes it, when something is due, or when a lease may be dead."""
     seen = desk.rec.seen.get(delivery.message.id)
     here = (record.beside(seen) if seen and seen.until else desk.rec.owner) in delivery.worker.works
-    times = [t for t in _due(desk, delivery, seen) if t > desk.now] + [_over(delivery)]
+    times = [t for t in due if t > desk.now] + [due[-1]]
     times += [] if here else [_lease_look(desk, delivery, seen)]
     return Wait(desk.version, min(times), here)
 
 
-def _due(desk: Desk, delivery: Delivery, seen: Seen | None) -> list[int]:
-    """When a waiting delivery may do something, whatever others do."""
+def _due(desk: Desk, delivery: Delivery) -> list[int]:
+    """When a waiting delivery may do something, whatever others do: doubts that end, its last chance, and its end."""
+    seen = desk.rec.seen.get(delivery.message.id)
     chance = delivery.chance_at(seen) if seen else None
-    doubts = [item.held[1] + record.DOUBT + 1 for item in desk.rec.unread.values() if item.held]
-    return doubts if chance is None else [chance, *doubts]
-
-
-def _over(delivery: Delivery) -> int:
-    return delivery.start + delivery.deadlines.give_up + 100
-
-
-def _as_before(desk: Desk, delivery: Delivery) -> bool:
-    """Whether one that waits has nothing to do: those who work have only said so again, and it is time for nothing else."""
-    if not desk.renewed or not record.is_worked_at(desk.rec, desk.now):
-        return False
-    due = [*_due(desk, delivery, desk.rec.seen.get(delivery.message.id)), _over(delivery)]
-    return min(due) > desk.now
+    times = [item.held[1] + record.DOUBT + 1 for item in desk.rec.unread.values() if item.held]
+    if chance is not None:
+        times.append(chance)
+    return [*times, delivery.start + delivery.deadlines.give_up + 100]
 
 
 def _lease_look(desk: Desk, delivery: Delivery, seen: Seen | None) -> int:

@@ -799,7 +799,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a delivery whose client is gone claims nothing any more",
-                "                if not delivery.open:  # the load took long\n                    return None\n",
+                "        if not delivery.open:  # the load took long\n            return False\n",
                 "",
             ),
             (
@@ -994,13 +994,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a delivery that waits looks again at its last chance",
-                "    times = [t for t in _due(desk, delivery, seen) if t > desk.now] + [_over(delivery)]",
-                "    times = [_over(delivery)]",
+                "    times = [t for t in due if t > desk.now] + [due[-1]]",
+                "    times = [due[-1]]",
             ),
             (
                 "a delivery that waits takes what there is at its last chance, though nothing happened",
-                "    due = [*_due(desk, delivery, desk.rec.seen.get(delivery.message.id)), _over(delivery)]",
-                "    due = [_over(delivery)]",
+                "        if left_alone or not desk.renewed or not record.is_worked_at(desk.rec, desk.now) or min(due) <= desk.now:",
+                "        if left_alone or not desk.renewed or not record.is_worked_at(desk.rec, desk.now):",
             ),
             (
                 "a sign of life wakes nobody",
