@@ -188,7 +188,7 @@ def _at_its_time(entry: Entry) -> Entry:
 def _letter(text: str) -> str | None:
     try:
         letter = read(text)[0]
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, msgspec.DecodeError):  # of an older msgspec it is no ValueError
         return None
     return letter if isinstance(letter, str) else None
 

@@ -17,8 +17,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-from msgspec import structs
-
 from .. import record
 from ..bot import Bot
 from ..dialog import StepFunction
@@ -143,7 +141,8 @@ class Chat:
             name: value for name, value in self._common().items() if getattr(message, name) == getattr(_NOTHING, name)
         }
         raw = {name: value for name, value in message.raw.items() if name not in _NOTHING.raw}
-        return structs.replace(message, **lacks, raw=raw)
+        given = {name: getattr(message, name) for name in message.__struct_fields__}
+        return type(message)(**{**given, **lacks, "raw": raw})
 
     def _common(self) -> dict[str, Any]:
         world = self._world
