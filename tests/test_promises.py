@@ -552,6 +552,20 @@ def sees(message: Any) -> Any:
     return repr(seen)
 
 
+def test_p4_a_dialog_can_remember_the_message_that_opened_it() -> None:
+    bot = Bot("token", store="memory://")
+
+    @bot.text("hi")
+    def greets(message: Any) -> Any:
+        yield remember("first", message)
+        said = yield "what?"
+        first = yield recall("first", None)
+        return f"{first['text']} {said} {first['raw']['Content']}"
+
+    chat = Chat(bot)
+    assert [chat.say("hi"), chat.say("yo")] == ["what?", "hi yo hi"]
+
+
 def test_p4_what_a_dialog_sees_live_is_what_it_sees_on_replay() -> None:
     def transcript(at_once: bool) -> list[Any]:
         chat, said = talking(sees), []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
@@ -1513,6 +1514,25 @@ def test_who_waits_visits_where_more_happened_than_a_sign_of_life() -> None:
     with pytest.raises(StopIteration) as answered:
         work.send(turn.Loaded("v2", record.fields(rec), wait.until))
     assert answered.value.value == "pears"
+
+
+def test_of_what_was_written_again_and_again_only_the_last_is_held() -> None:
+    """A turn that streams for an hour writes its text seven thousand times."""
+    chat = Chat(slow_bot())
+    _, fields = anothers_turn(chat, 3_000)
+    desk = turn.Desk(chat.world.now)
+    desk.take(turn.Loaded("v0", fields, chat.world.now))
+
+    def renews(rec: record.Record, now: int) -> bool:
+        rec.until += 1
+        return True
+
+    for number in range(50):
+        work = desk.update(renews)
+        work.send(None)
+        with contextlib.suppress(StopIteration):
+            work.send(turn.Written(f"v{number + 1}", chat.world.now))
+    assert set(desk._written) == {"h"}
 
 
 def test_who_waits_takes_over_a_handler_aside_of_another_message_though_nothing_else_happened() -> None:

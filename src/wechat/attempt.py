@@ -177,6 +177,11 @@ class Turn(msgspec.Struct, frozen=True):
     deliveries: int
     error: BaseException | None = None
 
+    def __repr__(self) -> str:
+        """Without the error, whose text may be what somebody wrote."""
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "error")
+        return f"Turn({', '.join(shown)})"
+
     def saying(self, reply: Say) -> Turn:
         """The same turn with another reply."""
         return structs.replace(self, reply=reply)

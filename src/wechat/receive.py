@@ -20,7 +20,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 from xml.parsers import expat
 
 import msgspec
@@ -40,7 +40,7 @@ VERBATIM = frozenset({"Content"})
 _EPOCH = dt.datetime.fromtimestamp(0, dt.timezone.utc)
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True, weakref=True):
     """Every push, message or event; frozen.
 
     Made by hand, everything may be left out; the raw fields are then those that WeChat would send, and what is given of
@@ -71,22 +71,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
             raise ValueError("time must say in which zone it is: datetime(…, tzinfo=…)")
         if self.time.microsecond:
             force_setattr(self, "time", self.time.replace(microsecond=0))
-        if not self.raw:
-            Message.raw.__delete__(self)  # type: ignore[attr-defined]  # until somebody looks at it
-        elif "MsgType" not in self.raw:
+        if "MsgType" not in self.raw:
             force_setattr(self, "raw", {**_derived(self), **self.raw})
-
-    if not TYPE_CHECKING:  # to whom any name would be one of a message
-
-        def __getattr__(self, name: str) -> Any:
-            if name == "raw":
-                force_setattr(self, "raw", _derived(self))
-                return self.raw
-            if name == "match":
-                raise AttributeError(
-                    "message.match is what a route's pattern found, and no pattern brought this message here"
-                )
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in ("raw", "_match"))
@@ -101,13 +87,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def __hash__(self) -> int:
         return hash((type(self), self.id, self.openid, self.account, self.time))
 
-    def __copy__(self: M) -> M:
-        return self
-
-    def __reduce__(self) -> Any:
-        given = {name: getattr(self, name) for name in self.__struct_fields__ if name != "_match"}
-        return functools.partial(type(self), **given), ()
-
     @functools.cached_property
     def created(self) -> int:
         """CreateTime, in seconds since 1970."""
@@ -117,12 +96,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def match(self) -> re.Match[str]:
         """What the route's pattern found in the text. Raises AttributeError where the route had none."""
         if self._match is None:
-            raise AttributeError  # which asks `__getattr__`
+            raise AttributeError(
+                "message.match is what a route's pattern found, and no pattern brought this message here"
+            )
         return self._match
 
     def with_match(self: M, match: re.Match[str]) -> M:
         """The same message, with what a pattern found in it."""
-        return replace(self, raw=self.raw, _match=match)
+        return replace(self, _match=match)
 
 
 class TextMessage(Message, frozen=True, kw_only=True, eq=False):

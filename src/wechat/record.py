@@ -282,7 +282,7 @@ def claim(rec: Record, now: int, seen: Seen, owner: str, alive: Container[str] =
 def is_worked_at(rec: Record, now: int) -> bool:
     """Whether there is nothing that a look could take over from a dead worker."""
     alive = all(other.until > now for other in rec.seen.values() if other.state in ("aside", "checking"))
-    return alive and (rec.leased(now) or not rec.work())
+    return alive and (rec.leased(now) or not (rec.owner or rec.work()))
 
 
 def beside(seen: Seen) -> str:

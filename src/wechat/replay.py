@@ -418,7 +418,9 @@ class Machine:
     # ---- entries ----
 
     def _answered(self, entry: journal.Answered) -> None:
-        if self._plainly and not entry.key and (words := self._medium.words(entry.payload)) is not None:  # as most are
+        if (
+            self._plainly and entry.key in (None, 0) and (words := self._medium.words(entry.payload)) is not None
+        ):  # as most are
             self._input(entry.message, entry.at)
             self._go(words)
             return

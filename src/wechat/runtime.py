@@ -600,7 +600,7 @@ class Drive:
     async def wait(self, effect: turn.Wait) -> None:
         self.reached = True
         if effect.here:
-            timer = self._runtime.loop.call_later((effect.until - self._runtime.now()) / 1000, self.rung.set)
+            timer = asyncio.get_running_loop().call_later((effect.until - self._runtime.now()) / 1000, self.rung.set)
             try:
                 await self.rung.wait()
             finally:

@@ -192,7 +192,7 @@ class Desk:
         self.rec = rec or Record()
         self.newer: UnknownFormat | None = None  # what stands there cannot be read, so nothing may be written
         self._fields: Mapping[str, str] | None = None  # that were read last, and what was written since
-        self._written: list[tuple[Mapping[str, str], Sequence[str]]] = []
+        self._written: dict[str, str | None] = {}  # None: dropped
         self.renewed = False  # whether all that is new is that leases are longer
 
     def copy(self) -> Desk:
@@ -201,7 +201,7 @@ class Desk:
 
     def take(self, loaded: Loaded) -> None:
         self.now, self.version = loaded.now, loaded.version
-        before, self._fields, self._written = self._there(), None, []
+        before, self._fields, self._written = self._there(), None, {}
         self.newer, self.renewed = None, False
         try:
             rec = record.renewed(self.rec, before, loaded.fields) if before else None
@@ -216,12 +216,8 @@ class Desk:
         """The fields that `rec` would be read from; None where none were read."""
         if self._fields is None or not self._written:
             return self._fields
-        there = {**self._fields}
-        for put, drop in self._written:
-            there.update(put)
-            for name in drop:
-                there.pop(name, None)
-        return there
+        there = {**self._fields, **self._written}
+        return {name: text for name, text in there.items() if text is not None}
 
     def load(self) -> Effects:
         """Gives how long it took until the store could be asked (ms)."""
@@ -254,7 +250,7 @@ class Desk:
             if isinstance(came, Written):
                 self.now, self.version, self.rec = came.now, came.version, new
                 if self._fields is not None:
-                    self._written.append((put, drop))
+                    self._written |= {**put, **dict.fromkeys(drop)}
                 return True
             self.take(came)
 

@@ -504,12 +504,12 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "who waits takes over a handler aside that died",
-                "    return alive and (rec.leased(now) or not rec.work())\n",
-                "    return rec.leased(now) or not rec.work()\n",
+                "    return alive and (rec.leased(now) or not (rec.owner or rec.work()))\n",
+                "    return rec.leased(now) or not (rec.owner or rec.work())\n",
             ),
             (
                 "who waits takes over a turn whose worker died",
-                "    return alive and (rec.leased(now) or not rec.work())\n",
+                "    return alive and (rec.leased(now) or not (rec.owner or rec.work()))\n",
                 "    return alive\n",
             ),
             (
