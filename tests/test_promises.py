@@ -871,6 +871,18 @@ def verse() -> Iterator[str]:
     yield from "Roses are red."
 
 
+def test_p7_a_question_that_was_not_shown_has_no_clock_though_it_is_like_the_one_before() -> None:
+    def alike(message: Any) -> Any:
+        yield "a?"
+        yield "b?"
+
+    chat = talking(alike)
+    chat.say("alike")
+    chat.world.push(chat.text("x")).delivery.open = False  # its client is gone
+    chat.world.settle()
+    assert chat.record.shown is None
+
+
 def test_p7_who_typed_before_a_question_that_is_in_doubt_is_told_at_once_with_the_question() -> None:
     chat = talking(order)
     chat.world.durations["work"] = 3_000

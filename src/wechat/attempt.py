@@ -10,7 +10,6 @@ Rule 2: no effects. Where a step or a hook is to be done, an attempt stops; whoe
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -666,18 +665,15 @@ class Attempt:
         return [line], Machine(self.conduct.router.scripts, line, self.voice)
 
     def stand(self, machine: Machine) -> Standing:
-        """What of the ask that the dialog stands at must be on record."""
+        """What of the ask that the dialog stands at must be on record: another one each time, for another question may be alike."""
         ask = machine.want
         assert isinstance(ask, Ask)
-        timeout = machine.timeout(self.conduct.expire) * 1000
-        timeout = timeout if timeout == math.inf else int(timeout)
-        if not ask.accept and not ask.options:
-            return _standing(timeout, sign(ask))
         labels = [
             self.voice.render([Said(label)])[0] if isinstance(label, Sentence) else label for label in ask.options
         ]
+        timeout = machine.timeout(self.conduct.expire) * 1000
         return Standing(
-            timeout,
+            timeout if timeout == math.inf else int(timeout),
             tuple(kind if isinstance(kind, str) else kind.__name__ for kind in ask.accept or ()),
             tuple(normal(str(label)) for label in labels),
             sign(ask),
@@ -827,9 +823,3 @@ MEETINGS: tuple[tuple[Callable[[Attempt, Seen, Any, str], bool], Callable[[Attem
     (Attempt.is_misplaced_event, Attempt.meet_event),
     (lambda attempt, seen, message, mode: True, Attempt.meet_otherwise),
 )
-
-
-@functools.lru_cache(256)
-def _standing(timeout: float, key: str | int | None) -> Standing:
-    """That of an ask for words: few dialogs have many, and many conversations stand at the same."""
-    return Standing(timeout, key=key)
