@@ -27,10 +27,10 @@ KINDS: tuple[tuple[type[receive.Message], str], ...] = (
     (receive.LinkMessage, "kind_link"),
     (receive.Event, "kind_event"),
 )
-#: the same for the kinds of a dialog that waits to be opened anew
 #: characters of a message that a late reply quotes
 QUOTED = 20
 _SENTENCE_ENDS = r"[。！？!?；;…\n]+[”’」』）)]*|\.\s"
+#: names of sentences, for the kinds of a dialog that waits to be opened anew
 REOPENED = {
     "image": "kind_image",
     "voice": "kind_voice",

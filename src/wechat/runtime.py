@@ -44,7 +44,7 @@ Hooks = Mapping[str, Sequence[Callable[..., Any]]]
 
 #: conversations whose dialog is kept alive between two messages
 HOT = 1_000
-#: what the two letters of a delivery's mark are drawn from
+#: what the two letters (`record.MARK`) of a delivery's mark are drawn from; 64, for six bits each
 LETTERS = string.ascii_letters + string.digits + "-_"
 _MOMENT = 0.25  #: seconds that are one moment for who is in no hurry
 _NAP = 0.01  #: seconds, to see how late one wakes
