@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from msgspec import structs
 
 from wechat import Bot, Message, receive
+from wechat.bot import ACCOUNT_KEY
 from wechat.crypto import Cipher, signature
 from wechat.errors import ProtocolError
 from wechat.stores.memory import MemoryStore
@@ -350,6 +351,8 @@ class Target:
     async def begin(self) -> None:
         for user in (BYSTANDER, VICTIM):
             assert await self.say(user, "talk") == "heard 1"
+        while ACCOUNT_KEY not in self.store._records:  # which the first push of all tells, beside its own conversation
+            await asyncio.sleep(0)
 
     async def say(self, user: str, text: str) -> str | None:
         self.asked += 1
@@ -420,7 +423,8 @@ async def attacked(attacks: Iterable[tuple[str, Request]]) -> list[tuple[str, Re
     """Make the attacks, one after another. Gives those that did something: the mode, the request, and what."""
     targets = {mode: Target(mode) for mode in MODES}
     logger, lines = logging.getLogger("wechat"), [target.lines for target in targets.values()]
-    level, logger.level = logger.level, logging.INFO
+    level = logger.level
+    logger.setLevel(logging.INFO)
     found = []
     for handler in lines:
         logger.addHandler(handler)
@@ -437,7 +441,7 @@ async def attacked(attacks: Iterable[tuple[str, Request]]) -> list[tuple[str, Re
                 found.append((mode, Request(""), "somebody else's conversation was disturbed"))
             await target.bot.aclose()
     finally:
-        logger.level = level
+        logger.setLevel(level)
         for handler in lines:
             logger.removeHandler(handler)
     return found

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -431,6 +432,106 @@ def test_a_worker_that_goes_down_does_not_wait_for_a_store_that_is_gone() -> Non
         await bot.aclose()
         with pytest.raises(StoreUnreachable):
             await delivery
+
+    anyio.run(talk)
+
+
+# ---- what a delivery does at once, in the task of whoever pushed ------------------------------------------------------
+
+
+class Slow(MemoryStore):
+    """Writes when it is let, and counts what it was asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lets, self.asked = asyncio.Event(), list[str]()
+        self.lets.set()
+
+    async def patch(self, key: str, version: str, patch: Patch) -> Written | Loaded:
+        self.asked.append(patch.version)
+        await self.lets.wait()
+        return await super().patch(key, version, patch)
+
+
+async def until(met: Callable[[], object]) -> None:
+    while not met():
+        await asyncio.sleep(0)
+
+
+async def slow_form() -> tuple[Bot, Slow, asyncio.Task[Any]]:
+    """A user has begun a form, and their answer is being written."""
+    store = Slow()
+    bot = Bot("token", account="gh_1", store=store)
+
+    @bot.text("form")
+    def form(message: Message) -> Any:
+        one = yield "one?"
+        two = yield "two?"
+        return f"{one} {two}"
+
+    await bot.deliver(message("form"))
+    store.lets.clear()
+    delivery = asyncio.create_task(bot.deliver(message("a", "2")))
+    await until(lambda: len(store.asked) == 2)
+    return bot, store, delivery
+
+
+def test_whoever_hangs_up_while_its_message_is_written_leaves_it_to_be_written() -> None:
+    async def talk() -> tuple[str | None, str | None]:
+        bot, store, delivery = await slow_form()
+        delivery.cancel()
+        await until(delivery.done)
+        assert delivery.cancelled()
+        store.lets.set()
+        await until(lambda: not bot._runtime._tasks)
+        assert store.asked[1:] == store.asked[1:2] * 2  # the very same patch
+        return said(await bot.deliver(message("a", "2"))), said(await bot.deliver(message("b", "3")))
+
+    assert anyio.run(talk) == ("two?", "a b")
+
+
+def test_whoever_waits_for_a_store_that_says_nothing_is_told_in_time_and_may_go_on() -> None:
+    async def talk() -> None:
+        store = Slow()
+        bot = impatient(order_bot(store), told=0.3, answer=0.01)
+        store.lets.clear()
+        with pytest.raises(StoreUnreachable, match=r"could not be used within 0\.3 s"):
+            await bot.deliver(message("order"))
+        assert bot._runtime.held == 0
+        await asyncio.sleep(0)  # nobody wants this task to end
+        assert len(store.asked) == 1
+        store.lets.set()
+        assert said(await bot.deliver(message("order"))) == "what?"
+
+    anyio.run(talk)
+
+
+def test_a_worker_that_goes_down_lets_be_written_what_is_being_written() -> None:
+    async def talk() -> str | None:
+        bot, store, delivery = await slow_form()
+        assert bot._runtime.held == 1
+        closing = asyncio.create_task(bot.aclose())
+        await anyio.wait_all_tasks_blocked()
+        assert not closing.done()
+        store.lets.set()
+        await closing
+        assert delivery.done()
+        return said(await delivery)
+
+    assert anyio.run(talk) == "two?"
+
+
+def test_an_error_of_ours_at_once_is_its_own_deliverys_and_leaves_nothing_behind() -> None:
+    class Wrong(MemoryStore):
+        async def patch(self, key: str, version: str, patch: Patch) -> Written | Loaded:
+            raise ZeroDivisionError
+
+    async def talk() -> None:
+        bot = order_bot(Wrong())
+        with pytest.raises(ZeroDivisionError):
+            await bot.deliver(message("order"))
+        runtime = bot._runtime
+        assert (runtime.held, runtime._tasks, runtime._drives) == (0, set(), {})
 
     anyio.run(talk)
 

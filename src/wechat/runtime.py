@@ -21,7 +21,6 @@ import string
 import sys
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -145,6 +144,10 @@ class Home:
         """Whether the loop still runs, and in this process."""
         return self._loop is not None and self._loop.is_running() and self._pid == os.getpid()
 
+    def here(self) -> bool:
+        """Whether it is the event loop that runs here, so that nothing need be carried over."""
+        return self._loop is asyncio.get_running_loop()
+
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` there, from any event loop."""
         here = asyncio.get_running_loop()
@@ -199,10 +202,11 @@ class Runtime:
         self.store, self.hooks, self.report = store, hooks, report
         self.monotonic, self.patience = monotonic, patience
         self._ahead = self._at_most = wall_clock() - int(monotonic() * 1000)
-        self._hot: OrderedDict[str, turn.Keep] = OrderedDict()
+        self._hot: dict[str, turn.Keep] = {}  # whose turn was longest ago first
         self._open: dict[tuple[str, str], list[Held]] = {}
         self._drives: dict[str, set[Drive]] = {}
         self._new, self._round_comes = set[Held](), False  # those whose timers are not set, and who sets them
+        self._here: set[asyncio.Future[Any]] = set()  # what will be said to those who are here
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None  # for which all of this is; None: to be looked at
@@ -229,7 +233,7 @@ class Runtime:
     @property
     def held(self) -> int:
         """How many deliveries wait for an answer."""
-        return sum(map(len, self._open.values()))
+        return len(self._here)
 
     async def health(self) -> Health:
         """How this worker is: looked up now."""
@@ -265,18 +269,29 @@ class Runtime:
         delivery = self._arrived(conduct, message, chance)
         work = turn.deliver(conduct, delivery, self.drawn(), self.now(), self._hot.pop(key, None))
         held = Held(self, delivery, Drive(self, key, self.patience.turn), budget, gone)
-        waiting = self._open.setdefault((key, message.id), [])
-        waiting.append(held)
-        held.task = self._spawn(held.look(work))
         self._attend(held)
-        try:  # whoever hangs up ends this wait, and not the turn
-            return await held.said, delivery
+        self._here.add(held.said)
+        try:  # whoever hangs up ends its own wait, and not the turn
+            if not await held.at_once(work):
+                await self._beside(held, work)
+            return held.said.result(), delivery
         finally:
             held.leave()
             self._new.discard(held)
+            self._here.discard(held.said)
+
+    async def _beside(self, held: Held, work: turn.Effects) -> None:
+        """What takes longer has a task of its own, and is answered by whoever binds the reply."""
+        name = held.drive.key, held.delivery.message.id
+        waiting = self._open.setdefault(name, [])
+        waiting.append(held)
+        held.task = self._spawn(held.look(work))
+        try:
+            await held.said
+        finally:
             waiting.remove(held)
             if not waiting:
-                self._open.pop((key, message.id), None)
+                self._open.pop(name, None)
 
     def _arrived(self, conduct: Conduct, message: Any, chance: int | None) -> Delivery:
         one, two = divmod(self._dice.getrandbits(12), len(LETTERS))
@@ -348,10 +363,10 @@ class Runtime:
         there = self._hot.get(key)
         if kept.machine is None and there is not None and there.machine is not None:
             return  # a live dialog is worth more than a younger record
+        self._hot.pop(key, None)
         self._hot[key] = kept
-        self._hot.move_to_end(key)
         while len(self._hot) > HOT:
-            _, old = self._hot.popitem(last=False)
+            old = self._hot.pop(next(iter(self._hot)))
             if old.machine is not None:
                 old.machine.close()
 
@@ -363,9 +378,9 @@ class Runtime:
         self.after_fork()
         self.worker.stopping = True
         end = self.monotonic() + grace
-        while self._tasks:
+        while under_way := {*self._tasks, *self._here}:
             left = end - self.monotonic()
-            done, _ = await asyncio.wait(set(self._tasks), timeout=max(0, left) if self._halting() else None)
+            done, _ = await asyncio.wait(under_way, timeout=max(0, left) if self._halting() else None)
             if not done:
                 for job in self._halting():
                     job.halt()
@@ -417,6 +432,7 @@ class Runtime:
             self._drives.clear()
             self._dice = random.Random()
             self._tasks.clear()
+            self._here.clear()
             self.jobs.clear()
             self.worker = Worker()
 
@@ -426,22 +442,46 @@ UNHEARD = object()
 
 
 class Held:
-    """A delivery that waits here. Whatever ends its wait sets ``said``: its own look, whoever binds its reply, or its time."""
+    """A delivery that is here. Whatever answers it sets ``said``: its own look, whoever binds its reply, or its time.
 
-    task: asyncio.Task[None]
+    ``task`` is where it looks: first whoever pushed does, then one of its own.
+    """
+
+    task: asyncio.Task[Any] | None = None
 
     def __init__(
         self, runtime: Runtime, delivery: Delivery, drive: Drive, budget: Budget | None, gone: Gone | None
     ) -> None:
-        self._runtime, self.delivery, self._drive, self._budget, self._gone = runtime, delivery, drive, budget, gone
+        self._runtime, self.delivery, self.drive, self._budget, self._gone = runtime, delivery, drive, budget, gone
+        self._dismissed = False  # whether it is to look no more, for nothing could be put on record in time
         drive.unsettled = budget is not None
         self._listening: asyncio.Task[None] | None = None
         self._loop, self._timers = runtime.loop, list[asyncio.TimerHandle]()
         self.said: asyncio.Future[Any] = self._loop.create_future()
 
-    async def look(self, work: turn.Effects) -> None:
+    async def at_once(self, work: turn.Effects) -> bool:
+        """Look, as far as that goes without a task of its own: for most deliveries, to the end. Gives whether it is over."""
+        self.task = asyncio.current_task(self._loop)
         try:
-            reply = await self._drive.run(work)
+            reply = await self.drive.at_once(work)
+        except asyncio.CancelledError:
+            if self._dismissed and _uncancelled(self.task):
+                self.drive.end(work)
+                return True
+            self._runtime.spawn(self.drive.run(work))
+            raise
+        except BaseException:
+            self.drive.end(work)
+            raise
+        over = self.drive.stands is None
+        if over and not self.said.done():
+            self.said.set_result(reply)
+        return over
+
+    async def look(self, work: turn.Effects) -> None:
+        """Look on, whether or not anybody still waits."""
+        try:
+            reply = await self.drive.run(work)
         except asyncio.CancelledError:
             self.said.cancel()
             raise
@@ -469,6 +509,7 @@ class Held:
     def leave(self) -> None:
         """Nobody waits any more."""
         self.delivery.open = False
+        self.said.cancel()
         for timer in self._timers:
             timer.cancel()
         if self._listening is not None:
@@ -487,15 +528,17 @@ class Held:
 
     def _ask_whether_reached(self, told: float, more: float) -> None:
         """Its sender is told where not even anything of it is on record; but a write may be under way."""
-        if self._drive.reached or self.said.done():
+        if self.drive.reached or self.said.done():
             return
         if more:
             self._at(told + more, self._ask_whether_reached, told, 0)
             return
         error = StoreUnreachable(f"{self._runtime.store!r} could not be used within {told} s")
-        error.__cause__ = self._drive.trouble
+        error.__cause__ = self.drive.trouble
         self.said.set_exception(error)
-        self.task.cancel()
+        self._dismissed = True
+        if self.task is not None:
+            self.task.cancel()
 
     def _give_up(self) -> None:
         self._end(None)
@@ -512,15 +555,21 @@ class Held:
 
     async def _judged(self, budget: Budget) -> None:
         spent = await budget.spent()
-        self._drive.unsettled = False
+        self.drive.unsettled = False
         if spent:
             self.delivery.chance = self.delivery.deadlines.last_chance
-            self._drive.look_again()
+            self.drive.look_again()
 
     def _count(self, budget: Budget) -> None:
         """One that was left waiting counts."""
         if self.delivery.open:
             self._runtime.spawn(budget.add())
+
+
+def _uncancelled(task: asyncio.Task[Any] | None) -> bool:
+    """Take back the one cancellation that was ours. Gives whether nobody else wants the task to end."""
+    uncancel = getattr(task, "uncancel", None)  # from Python 3.11 on
+    return uncancel is None or uncancel() == 0
 
 
 def _complain(task: asyncio.Task[Any]) -> None:
@@ -541,23 +590,51 @@ class Drive:
         )
         self._waiting: anyio.CancelScope | None = None
         self.rung = asyncio.Event()  # something came to be known here since the store was asked last
+        self.stands: turn.Effect | None = None  # what is to be done next, where it was driven as far as it goes at once
+        self._patch: Patch | None = None  # what is being written: made again, it is the very same
 
-    async def run(self, work: turn.Effects) -> Any:
+    async def at_once(self, work: turn.Effects) -> Any:
+        """As far as it goes without waiting for more than the store, which is asked once. Gives what came of it, or ``stands``."""
         came: Any = None
-        carry = self._runtime.carry
+        carry, patience, self._patience = self._runtime.carry, self._patience, 0
         self._runtime.begun(self)
         try:
             while True:
+                self.stands = work.send(came)
+                if type(self.stands) not in AT_ONCE:
+                    return None
+                came = await carry[type(self.stands)](self, self.stands)
+        except StopIteration as end:
+            self.stands = None
+            self._runtime.over(self)
+            return end.value
+        except StoreUnreachable:
+            return None
+        finally:
+            self._patience = patience
+
+    async def run(self, work: turn.Effects) -> Any:
+        """To its end, from where it stands."""
+        came: Any = None
+        carry, effect = self._runtime.carry, self.stands
+        self._runtime.begun(self)
+        try:
+            while True:
+                if effect is not None:
+                    came = await carry[type(effect)](self, effect)
                 try:
                     effect = work.send(came)
                 except StopIteration as end:
                     return end.value
-                came = await carry[type(effect)](self, effect)
         finally:
-            self._runtime.over(self)
-            work.close()  # of a turn that broke off: it is under way no more
-            for job in self._jobs:
-                self._runtime.orphan(job)
+            self.end(work)
+
+    def end(self, work: turn.Effects) -> None:
+        """It is over, or broke off: it is under way no more."""
+        self._runtime.over(self)
+        work.close()
+        for job in self._jobs:
+            self._runtime.orphan(job)
 
     async def load(self, effect: turn.Load) -> turn.Loaded:
         began = self._runtime.monotonic()
@@ -584,9 +661,10 @@ class Drive:
             asked, pause = monotonic(), min(2 * pause, 1.0)
 
     async def write(self, effect: turn.Write) -> turn.Written | turn.Loaded:
-        version = self._runtime.drawn()
-        patch = Patch(version, effect.put, effect.drop, effect.expires, effect.wake)
+        patch = self._patch or Patch(self._runtime.drawn(), effect.put, effect.drop, effect.expires, effect.wake)
+        self._patch = patch
         asked, came = await self._ask(lambda: self._runtime.store.patch(self.key, effect.version, patch))
+        self._patch = None
         self._runtime.heard(came.now, asked)
         if effect.wake or isinstance(came, turn.Loaded):
             self._runtime.ring(self.key, self)
@@ -595,7 +673,7 @@ class Drive:
         self.reached = True
         for over in effect.turns:
             self._runtime.report(over)
-        return turn.Written(version, came.now)
+        return turn.Written(patch.version, came.now)
 
     async def wait(self, effect: turn.Wait) -> None:
         self.reached = True
@@ -700,6 +778,10 @@ CARRY: Mapping[type[Any], Carrier] = {
     turn.Keep: Drive.keep,
     turn.Report: Drive.report,
 }
+
+
+#: what waits for nothing but the store
+AT_ONCE = frozenset({turn.Load, turn.Write, turn.Answer, turn.Keep, turn.Report})
 
 
 # ---- steps and hooks ------------------------------------------------------------------------------------------------
