@@ -471,7 +471,9 @@ def holds(rec: record.Record) -> dict[str, Any]:
         {"": type(entry).__name__, **msgspec.structs.asdict(entry)} for entry in map(journal.decode, rec.journal)
     ]
     kept = {**msgspec.structs.asdict(rec), "journal": entries}
-    return dict(json.loads(json.dumps(kept, default=msgspec.structs.asdict)))
+    return dict(
+        json.loads(json.dumps(kept, default=lambda part: dict(part) if part == {} else msgspec.structs.asdict(part)))
+    )
 
 
 def play(before: list[Any], after: list[Any]) -> dict[str, Any]:
@@ -521,10 +523,11 @@ def everything() -> dict[str, Any]:
         rec.seen[f"m{i}"] = record.Seen(
             START // 1_000, START + i, state, "ab" * i, given, said, i == 3, id=f"m{i}", **more
         )
-    rec.unread[7] = record.Unread("m1", "words", True, START + 8, number=7)
-    rec.unread[8] = record.Unread(
-        "", {"": "image", "media_id": "m1"}, False, START + 9, "quoted", ("m5", START), True, number=8
-    )
+    told = {"": "image", "media_id": "m1"}
+    rec.unread = {
+        7: record.Unread("m1", "words", True, START + 8, number=7),
+        8: record.Unread("", told, False, START + 9, "quoted", ("m5", START), True, number=8),
+    }
     return {"record": record.fields(rec), "holds": holds(rec)}
 
 

@@ -61,9 +61,10 @@ def records(draw: Any) -> Record:
     )
     seen = sorted(draw(st.lists(SEEN, max_size=4)), key=lambda s: (s.at, s.created, s.id))
     rec.seen = {s.id: s for s in seen}
+    unread = {}
     for number in draw(st.lists(st.integers(1, 9), max_size=3)):
         held = draw(st.none() | st.tuples(WORDS, TIMES))
-        rec.unread[number] = Unread(
+        unread[number] = Unread(
             draw(WORDS),
             draw(WORDS),
             draw(st.booleans()),
@@ -74,7 +75,7 @@ def records(draw: Any) -> Record:
             draw(st.none() | WORDS),
             number,
         )
-    rec.unread = dict(sorted(rec.unread.items()))
+    rec.unread = dict(sorted(unread.items()))
     rec.cancelled = draw(st.booleans())
     rec.partial = draw(st.none() | st.builds(Partial, WORDS, WORDS, WORDS, st.booleans()))
     rec.told = draw(st.dictionaries(WORDS, TIMES, max_size=2))
@@ -130,7 +131,7 @@ def test_whatever_else_changed_is_more_than_a_renewed_lease(what: str) -> None:
     elif what == "journal":
         after.journal += ['["i",1,"pay"]']
     else:
-        after.unread[1] = Unread("m1", "x", False, NOW, number=1)
+        after.unread = {1: Unread("m1", "x", False, NOW, number=1)}
     assert record.renewed(before, record.fields(before), record.fields(after)) is None
 
 
@@ -212,7 +213,7 @@ def test_a_record_is_kept_as_long_as_its_longest_part() -> None:
     rec.standing = Standing(math.inf)
     assert record.expires(rec, NOW) is None
     rec.standing = None
-    rec.data["k"] = Datum(1)
+    rec.data = {"k": Datum(1)}
     assert record.expires(rec, NOW) is None
 
 
@@ -314,7 +315,7 @@ def test_of_a_question_that_lapsed_and_is_shown_again_twice_the_later_showings_c
 
 def test_a_question_that_the_last_push_carries_was_shown_and_not_by_being_given_up() -> None:
     rec = Record(shown=NOW, standing=Standing(60_000))
-    rec.unread[1] = Unread("1", "words", True, NOW + 100, held=("1", NOW), number=1)
+    rec.unread = {1: Unread("1", "words", True, NOW + 100, held=("1", NOW), number=1)}
     record.settle(rec, NOW + 200)
     assert rec.unread == {}
     assert rec.shown == NOW

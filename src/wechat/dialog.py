@@ -136,15 +136,12 @@ class Ask(Command[T_co]):
     #: the prompt's name, for errors
     name: str = "ask"
 
-    @classmethod
-    def saying(cls, say: Any) -> Ask[str]:
-        """A plain one, as there are most: what it leaves out stands in its class, and takes neither room nor time."""
-        made: Ask[str] = object.__new__(Ask)
-        object.__setattr__(made, "say", say)
-        return made
-
     def __repr__(self) -> str:
         return f"{self.name}(…)"
+
+
+#: what a dialog asks that yields something to say, and no more of it: most ask nothing else, so there is one for all of them
+PLAIN: Ask[str] = Ask()
 
 
 @command

@@ -180,7 +180,7 @@ def decode_all(texts: Sequence[str]) -> Iterable[Entry]:
 
 
 def _at_its_time(entry: Entry) -> Entry:
-    if isinstance(entry, _DATED) and entry.at < _LONG_AGO:
+    if entry.at < _LONG_AGO and isinstance(entry, _DATED):
         structs.force_setattr(entry, "at", 1_000 * entry.created + entry.at)
     return entry
 
@@ -228,6 +228,10 @@ class Lines(Sequence[str]):
         made = Lines.__new__(Lines)
         made._shared, made._count = self._shared, min(count, self._count)
         return made
+
+    def since(self, count: int) -> list[str]:
+        """Those behind the first so many."""
+        return self._shared[count : self._count]
 
     def __len__(self) -> int:
         return self._count

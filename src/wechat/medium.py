@@ -40,7 +40,7 @@ REOPENED = {
 }
 
 
-class Medium(msgspec.Struct, frozen=True):
+class Medium(msgspec.Struct, frozen=True, gc=False):
     """What carries the conversation of one account with one user."""
 
     account: str
@@ -131,7 +131,7 @@ class Medium(msgspec.Struct, frozen=True):
         texts = "\n".join([say for say in says if isinstance(say, str)])
         parts: list[Any] = []
         if texts:  # most are so short that nobody need know how much room there is
-            parts = reply.split(texts, reply.LIMIT // 2 if reply.size(texts) <= reply.LIMIT // 2 else self._room)
+            parts = reply.split(texts, reply.LIMIT // 2 if reply.fits(texts, reply.LIMIT // 2) else self._room)
         last = len(parts) - 1
         parts += [part for say in says if not isinstance(say, str) for part in reply.portions(say, self.articles)]
         return parts, last if last >= 0 and isinstance(says[-1], str) else len(parts) - 1

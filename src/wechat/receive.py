@@ -331,7 +331,10 @@ def build(raw: Mapping[str, Any], timezone: dt.tzinfo, id: str | None = None) ->
         _required(raw, name)
     if raw["MsgType"] == "event":
         _required(raw, "Event")
-    return _typed(raw, _time(raw, timezone), _id(raw) if id is None else id)
+    seconds = _seconds(raw)
+    message = _typed(raw, dt.datetime.fromtimestamp(seconds, timezone), _id(raw) if id is None else id)
+    message.__dict__["created"] = seconds  # which it would else find out from its time
+    return message
 
 
 def _typed(raw: Mapping[str, Any], time: dt.datetime, id: str) -> Message:
@@ -359,11 +362,11 @@ def _required(raw: Mapping[str, Any], name: str) -> str:
 _SECONDS = re.compile(r"\d{1,11}", re.ASCII)
 
 
-def _time(raw: Mapping[str, Any], timezone: dt.tzinfo) -> dt.datetime:
+def _seconds(raw: Mapping[str, Any]) -> int:
     text = str(raw.get("CreateTime", ""))
     if not _SECONDS.fullmatch(text):
         raise BadMessage("CreateTime is not a number of seconds", text)
-    return dt.datetime.fromtimestamp(int(text), timezone)
+    return int(text)
 
 
 def _id(raw: Mapping[str, Any]) -> str:
@@ -387,7 +390,7 @@ def _derived(message: Message) -> dict[str, Any]:
     fields = {
         "ToUserName": message.account,
         "FromUserName": message.openid,
-        "CreateTime": str(message.created),
+        "CreateTime": str(int(message.time.timestamp())),  # `created` would be kept with each
         "MsgType": kind,
         **{raw: str(getattr(message, name)) for raw, name in HANDMADE.get(type(message), ())},
     }
@@ -529,7 +532,7 @@ class _Reader:
 
     def end(self, name: str) -> None:
         _, children, texts = self._open.pop()
-        text = "".join(texts)
+        text = texts[0] if len(texts) == 1 else "".join(texts)
         value: Any = children or (text if name in VERBATIM else text.strip())
         if not self._open:
             self.root = value

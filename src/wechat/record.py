@@ -20,6 +20,7 @@ import math
 import operator
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -139,6 +140,9 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     key: str | int | None = None  # as an answer to it has it
 
 
+_NONE: Mapping[Any, Any] = MappingProxyType({})
+
+
 class Record(msgspec.Struct, gc=False):
     """Everything of one conversation. Its parts are frozen; a copy shares them."""
 
@@ -156,18 +160,23 @@ class Record(msgspec.Struct, gc=False):
     count: int = 0  # of unread replies, ever
     journal: Lines = msgspec.field(default_factory=Lines)
     seen: dict[str, Seen] = msgspec.field(default_factory=dict)
-    unread: dict[int, Unread] = msgspec.field(default_factory=dict)
+    #: whoever changes these three makes others, for most users have nothing there
+    unread: Mapping[int, Unread] = _NONE
     partial: Partial | None = None
-    data: dict[str, Datum] = msgspec.field(default_factory=dict)
-    told: dict[str, int] = msgspec.field(default_factory=dict)  # what was told, by its key, and until when it is known
+    data: Mapping[str, Datum] = _NONE
+    told: Mapping[str, int] = _NONE  # what was told, by its key, and until when it is known
     format: int = FORMAT  # in which it was read
 
     def copy(self) -> Record:
         made = copy(self)
         made.format = FORMAT  # in which it will be written
-        made.journal, made.seen, made.unread = Lines.of(self.journal), {**self.seen}, {**self.unread}
-        made.data, made.told = {**self.data}, {**self.told}
+        made.journal, made.seen = Lines.of(self.journal), {**self.seen}
         return made
+
+    @property
+    def partials(self) -> Mapping[str, Partial]:
+        """What there is of its one, as of parts of which there may be several."""
+        return _NONE if self.partial is None else {"": self.partial}
 
     def next(self) -> Seen | None:
         """The message whose turn comes next; None while an older one is being checked."""
@@ -285,6 +294,21 @@ def is_worked_at(rec: Record, now: int) -> bool:
     return alive and (rec.leased(now) or not (rec.owner or rec.work()))
 
 
+def take_at_once(rec: Record, now: int, id: str, created: int, at: int, mark: str, owner: str) -> Seen:
+    """A message comes to a quiet record: `look` and `take` in one, for whom nobody can be before."""
+    seen = rec.seen[id] = Seen(created, at, "taken", mark, id=id)
+    _forget_old(rec, now, seen)
+    rec.turn, rec.owner = id, f"{owner}:{id}"
+    return seen
+
+
+def ask_at_once(rec: Record, now: int, seen: Seen, say: Say, standing: Standing) -> None:
+    """That message's turn ends in a question, which its delivery carries: `finish` and `give_back` in one."""
+    rec.turn, rec.owner, rec.until = "", "", 0
+    rec.standing, rec.shown, rec.since = standing, now, 0
+    change(rec, seen, state="done", reply=say)
+
+
 def beside(seen: Seen) -> str:
     """What the work at a check or handler is called."""
     return f"{seen.owner} {seen.id}"
@@ -311,7 +335,7 @@ def in_doubt(rec: Record, message: str) -> bool:
 def sent(rec: Record, message: str) -> None:
     """The last delivery of a message was answered in time."""
     for item in [item for item in rec.unread.values() if item.held and item.held[0] == message]:
-        del rec.unread[item.number]
+        _take_out(rec, item)
 
 
 def bind(rec: Record, message: str, say: Say) -> None:
@@ -324,7 +348,7 @@ def bind_unread(
     rec: Record, now: int, seen: Seen, item: Unread, note: Sequence[Say], carrier: Carrier, shape: Shape
 ) -> None:
     """The delivery that just looked carries an unread reply, after a `note`."""
-    del rec.unread[item.number]
+    _take_out(rec, item)
     parts, last = shape.pack([*note, *_late(item, seen.id, shape)])
     held = [item]
     if len(parts) > 1:  # the rest of it comes before whatever was said after it
@@ -369,7 +393,7 @@ def tell(rec: Record, now: int, key: str, says: Sequence[Say], expire: int, shap
     """Say something that no message asked for, once per key; unread for `expire` ms."""
     if key in rec.told:
         return
-    rec.told[key] = now + max(TOLD, expire)
+    rec.told = {**rec.told, key: now + max(TOLD, expire)}
     for part in shape.pack(says)[0]:
         _put(rec, Unread("", part, False, now + expire))
 
@@ -620,11 +644,15 @@ def release(rec: Record) -> None:
 
 def keep_data(rec: Record, now: int, puts: Mapping[str, tuple[Any, float | None] | None]) -> None:
     """What a turn remembered, in the write that ends it."""
+    if not puts:
+        return
+    data = {**rec.data}
     for key, value in puts.items():
         if value is None:
-            rec.data.pop(key, None)
+            data.pop(key, None)
         else:
-            rec.data[key] = Datum(value[0], None if value[1] is None else now + int(value[1] * 1000))
+            data[key] = Datum(value[0], None if value[1] is None else now + int(value[1] * 1000))
+    rec.data = data
 
 
 def dialog_name(rec: Record) -> str | None:
@@ -638,7 +666,7 @@ def dialog_name(rec: Record) -> str | None:
 
 def found(rec: Record, now: int, key: str) -> Datum | None:
     datum = rec.data.get(key)
-    return datum if datum and (datum.expires is None or datum.expires > now) else None
+    return None if datum is None or _lapsed(datum, now) else datum
 
 
 def leave(rec: Record) -> None:
@@ -647,7 +675,7 @@ def leave(rec: Record) -> None:
         change(rec, waiting, state="done", body=None, reply="" if waiting.reply is None else waiting.reply)
     drop(rec)
     release(rec)
-    rec.unread.clear()
+    rec.unread = _NONE
 
 
 def forget(rec: Record) -> None:
@@ -664,8 +692,7 @@ def under_way(rec: Record) -> bool:
 def erase(rec: Record) -> None:
     """Nothing is known of the user but which messages were taken; a handler beside the conversation may still answer its own."""
     leave(rec)
-    rec.data.clear()
-    rec.told.clear()
+    rec.data = rec.told = _NONE
     rec.partial = None
     for seen in rec.seen.values():
         if seen.state not in ("aside", "checking"):
@@ -695,10 +722,10 @@ def no_question(rec: Record) -> None:
     """No question stands that what is unread could end in."""
     for item in [item for item in rec.unread.values() if item.asks]:
         if item.brief == "":
-            del rec.unread[item.number]
+            _take_out(rec, item)
         else:
             say = item.say if item.brief is None else item.brief
-            rec.unread[item.number] = replace(item, say=say, asks=False, brief=None)
+            _put_at(rec, replace(item, say=say, asks=False, brief=None))
 
 
 def settle(rec: Record, now: int) -> None:
@@ -708,25 +735,43 @@ def settle(rec: Record, now: int) -> None:
         return
     for item in [*rec.unread.values()]:
         if item.until <= now:
-            del rec.unread[item.number]
+            _take_out(rec, item)
             if item.asks and not item.doubtful and not item.held:
                 show(rec, item.until)
         elif item.held and now - item.held[1] > DOUBT:
-            rec.unread[item.number] = replace(item, held=None, doubtful=True)
-    for key in [key for key, datum in rec.data.items() if datum.expires is not None and datum.expires <= now]:
-        del rec.data[key]
-    for key in [key for key, until in rec.told.items() if until <= now]:
-        del rec.told[key]
+            _put_at(rec, replace(item, held=None, doubtful=True))
+    if any(_lapsed(datum, now) for datum in rec.data.values()):
+        rec.data = {key: datum for key, datum in rec.data.items() if not _lapsed(datum, now)}
+    if any(until <= now for until in rec.told.values()):
+        rec.told = {key: until for key, until in rec.told.items() if until > now}
+
+
+def _lapsed(datum: Datum, now: int) -> bool:
+    return datum.expires is not None and datum.expires <= now
 
 
 def remember(rec: Record, now: int, arrival: Arrival, shape: Shape) -> Seen:
     if arrival.ends:
         leave(rec)
     reply = "" if arrival.silent or (arrival.state == "done" and not arrival.stops) else None
-    last = next(reversed(rec.seen.values()), None)
-    at = now if last is None else max(now, last.at + 1)  # no two tie for their turn
-    body = None if arrival.state == "done" else arrival.body
+    at, body = arrival_time(rec, now), None if arrival.state == "done" else arrival.body
     seen = rec.seen[arrival.id] = Seen(arrival.created, at, arrival.state, body=body, reply=reply, id=arrival.id)
+    _forget_old(rec, now, seen)
+    if arrival.stops:
+        _stopped_by(rec, now, seen, shape)
+    return seen
+
+
+def arrival_time(rec: Record, now: int) -> int:
+    """When a message arrives that comes now: no two tie for their turn."""
+    last = next(reversed(rec.seen.values()), None)
+    return now if last is None else max(now, last.at + 1)
+
+
+def _forget_old(rec: Record, now: int, seen: Seen) -> None:
+    """As a message comes: of each before it is known for a while that it came, and for a shorter one what it was answered with."""
+    if next(iter(rec.seen.values())).at >= now - SAME and len(rec.seen) <= CAP:
+        return
     needed = {seen.id, rec.turn.removesuffix("t")}  # a time-out's message may be done before its turn
     for old in [*rec.seen.values()]:  # in the order of their coming
         if old.at >= now - SAME and len(rec.seen) <= CAP:
@@ -740,9 +785,6 @@ def remember(rec: Record, now: int, arrival: Arrival, shape: Shape) -> Seen:
             del rec.seen[old.id]
             if abs(old.created * 1000 - old.at) < CANNED:  # one that went for the cap alone counts a second less
                 rec.watermark = max(rec.watermark, old.created if aged else old.created - 1)
-    if arrival.stops:
-        _stopped_by(rec, now, seen, shape)
-    return seen
 
 
 def _stopped_by(rec: Record, now: int, seen: Seen, shape: Shape) -> None:
@@ -757,7 +799,15 @@ def put(rec: Record, now: int, message: str, say: Say, asks: bool, quote: str = 
 
 def _put(rec: Record, item: Unread) -> None:
     rec.count += 1
-    rec.unread[rec.count] = replace(item, number=rec.count)
+    _put_at(rec, replace(item, number=rec.count))
+
+
+def _put_at(rec: Record, item: Unread) -> None:
+    rec.unread = {**rec.unread, item.number: item}
+
+
+def _take_out(rec: Record, item: Unread) -> None:
+    rec.unread = {number: other for number, other in rec.unread.items() if number != item.number}
 
 
 def answer(
@@ -778,7 +828,7 @@ def answer(
     """
     before = [item for item in rec.readable() if item.message == seen.id and not item.doubtful]
     for item in before:  # what a time-out said first
-        del rec.unread[item.number]
+        _take_out(rec, item)
         asks = asks or item.asks
     parts, last = shape.pack([*(item.say for item in before), *says])
     carried = bool(carrier) and seen.reply is None and now - seen.at <= BINDS
@@ -824,7 +874,7 @@ def _carry(
         if joined is None:
             break
         say, asks = joined, asks or item.asks
-        del rec.unread[item.number]
+        _take_out(rec, item)
         held.append(item)
     if carrier == "last":
         _put_first(rec, [replace(item, held=(seen.id, now)) for item in held])
@@ -837,7 +887,7 @@ def _carry(
 def _put_first(rec: Record, items: Sequence[Unread]) -> None:
     """Put unread replies before those that are there."""
     behind = list(rec.unread.values())
-    rec.unread.clear()
+    rec.unread = _NONE
     for item in (*items, *behind):
         _put(rec, item)
 
@@ -868,6 +918,8 @@ class _Kept(Part, frozen=True):
     claims: int = 0
 
 
+#: what most of them have nothing of
+_more_of, _NO_MORE = operator.attrgetter("body", "refused", "owner", "until", "claims"), (None, False, "", 0, 0)
 _decode_kept = msgspec.json.Decoder(_Kept).decode
 _decode_partial, _decode_datum = msgspec.json.Decoder(Partial).decode, msgspec.json.Decoder(Datum).decode
 _NAMED = (Seen, Unread)  # whose last value is the name of their field
@@ -894,6 +946,8 @@ def read(kept: Mapping[str, str]) -> Record:
         _read_head(rec, unpack(kept["h"]))
     seen: list[Seen] = []
     unread: list[Unread] = []
+    data: dict[str, Datum] = {}
+    told: dict[str, int] = {}
     for name, text in kept.items():
         letter = name[0]
         if letter == "s":
@@ -901,15 +955,15 @@ def read(kept: Mapping[str, str]) -> Record:
         elif letter == "u":
             unread.append(_read_unread(int(name[1:]), text))
         elif letter == "d":
-            rec.data[name[1:]] = _decode_datum(text)
+            data[name[1:]] = _decode_datum(text)
         elif letter == "t":
-            rec.told[name[1:]] = unpack(text)
+            told[name[1:]] = unpack(text)
         elif letter == "p":
             rec.partial = _decode_partial(text)
     seen.sort(key=_ORDER)
     rec.seen = {part.id: part for part in seen}
     unread.sort(key=operator.attrgetter("number"))
-    rec.unread = {item.number: item for item in unread}
+    rec.unread, rec.data, rec.told = {item.number: item for item in unread} or _NONE, data or _NONE, told or _NONE
     rec.journal = Lines(_lines(kept))
     return rec
 
@@ -953,16 +1007,17 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
     if _head_values(before) != _head_values(after):
         put["h"] = _head(after)
     same = after.journal.begins_as(before.journal)
-    for i in range(same, len(after.journal)):
-        put[str(i)] = after.journal[i]
-    drop = [str(i) for i in range(len(after.journal), len(before.journal))]
+    for i, line in enumerate(after.journal.since(same), same):
+        put[str(i)] = line
+    length = len(after.journal)
+    drop = [str(i) for i in range(length, len(before.journal))] if length < len(before.journal) else []
     for letter, parts, write in _PARTS:
         old, new = parts(before), parts(after)
-        if old == new:
+        if not (old or new):
             continue
-        for key, value in new.items():
-            was = old.get(key)
-            if was is not value and was != value:  # parts are frozen, and a copy shares them
+        # parts are frozen, and a copy shares them
+        for key, value in [(key, value) for key, value in new.items() if old.get(key) is not value]:
+            if old.get(key) != value:
                 put[f"{letter}{key}"] = write(value)
         if not old.keys() <= new.keys():
             drop += [f"{letter}{key}" for key in old if key not in new]
@@ -974,13 +1029,12 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
 def expires(rec: Record, now: int) -> int | None:
     """Until when the record must be kept: the latest of its parts'. None: for ever."""
     last = next(reversed(rec.seen.values()), None)
-    ends: list[float] = [(last.at if last else now) + LIVES]
-    ends += [item.until for item in rec.unread.values()]
-    ends += [math.inf if datum.expires is None else datum.expires for datum in rec.data.values()]
-    ends += rec.told.values()
+    end: float = (last.at if last else now) + LIVES
     if rec.standing:
-        ends.append((now if rec.shown is None else rec.shown) + rec.standing.timeout + GRACE)
-    end = max(ends)
+        end = max(end, (now if rec.shown is None else rec.shown) + rec.standing.timeout + GRACE)
+    if rec.unread or rec.data or rec.told:
+        ends = [math.inf if datum.expires is None else datum.expires for datum in rec.data.values()]
+        end = max(end, *ends, *[item.until for item in rec.unread.values()], *rec.told.values())
     return None if end == math.inf else int(end)
 
 
@@ -995,7 +1049,8 @@ def _head(rec: Record) -> str:
         waits: tuple[Any, ...] = _NOTHING[1:5]
     else:
         waits = (-1 if stand.timeout == math.inf else int(stand.timeout), stand.key, stand.accepts, stand.labels)
-    values = [rec.shown, *waits, *_in_head(rec)]
+    rest = _in_head(rec)
+    values = [rec.shown, *waits] if rest == _NOTHING[5:] else [rec.shown, *waits, *rest]
     while values and values[-1] == _NOTHING[len(values) - 1]:
         values.pop()
     return compact([FORMAT, *values])
@@ -1042,8 +1097,9 @@ def _part(part: Part) -> str:
 
 def _seen(seen: Seen) -> str:
     late, what = seen.at - 1_000 * seen.created, _STATES[seen.state] + seen.marks
-    more = (seen.reply, seen.body, seen.refused, seen.owner, seen.until, seen.claims)
-    return _part(_Kept(seen.created, late, what, *more))
+    if _more_of(seen) == _NO_MORE:
+        return compact((seen.created, late, what) if seen.reply is None else (seen.created, late, what, seen.reply))
+    return _part(_Kept(seen.created, late, what, seen.reply, *_more_of(seen)))
 
 
 def _read_seen(id: str, text: str) -> Seen:
@@ -1069,5 +1125,5 @@ _PARTS: tuple[tuple[str, Callable[[Record], Mapping[Any, Any]], Callable[[Any], 
     ("u", operator.attrgetter("unread"), _part),
     ("d", operator.attrgetter("data"), _part),
     ("t", operator.attrgetter("told"), compact),
-    ("p", lambda rec: {"": rec.partial} if rec.partial else {}, _part),
+    ("p", operator.attrgetter("partials"), _part),
 )

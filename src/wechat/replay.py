@@ -27,6 +27,7 @@ import msgspec
 
 from . import journal
 from .dialog import (
+    PLAIN,
     Again,
     Ask,
     Call,
@@ -258,7 +259,6 @@ class Machine:
         "_function",
         "_medium",
         "_parts",
-        "_plainly",
         "_retold",
         "_rng",
         "_seed",
@@ -268,7 +268,6 @@ class Machine:
         "error",
         "intent",
         "kind",
-        "name",
         "opener",
         "ordinal",
         "outcome",
@@ -290,12 +289,9 @@ class Machine:
         self._retold = 0  # answers not understood by the ask it stands at
         self._rng: random.Random | None
         self.want: Ask[Any] | Step[Any] | Recall | None = None
-        self._plainly = (
-            False  # whether it stands at what was yielded without an ask: whatever is typed answers it, as it is
-        )
         self.streams = False  # whether the step it stands at is said, too
         self.intent = False  # whether it is on record that the step it stands at is about to begin
-        self.said: list[Said] = []
+        self.said: tuple[Said, ...] = ()
         self.puts: Mapping[str, tuple[Any, float | None] | None] = _NOTHING
         self.again: Again | None = None
         self.outcome = ""
@@ -315,7 +311,7 @@ class Machine:
         if function is None:
             expected = f"version {begin.version} of the dialog {begin.dialog!r}"
             raise Diverged(expected, f"version {script.version}", "registration")
-        self.script, self.name, self._function = script, script.name, function
+        self.script, self._function = script, function
         #: the version of the code it runs, and the kind of route that began it
         self.version, self.kind = begin.version, sys.intern(begin.kind)
         if isinstance(begin, journal.Began):
@@ -325,6 +321,11 @@ class Machine:
             self._stand(Reopening(kind=begin.kind), [Said(say) for say in begin.said])
 
     # ---- what others ask of it ----
+
+    @property
+    def name(self) -> str:
+        """The dialog's."""
+        return self.script.name
 
     @property
     def done(self) -> bool:
@@ -355,7 +356,9 @@ class Machine:
     def timeout(self, default: float) -> float:
         """Seconds that the ask it stands at waits."""
         mine = self.want.timeout if isinstance(self.want, Ask) else None
-        return next(t for t in (mine, self.script.expire, default) if t is not None)
+        if mine is not None:
+            return mine
+        return default if self.script.expire is None else self.script.expire
 
     def key(self) -> str:
         """The idempotency key of the step it stands at: the same whenever this very step is tried again."""
@@ -418,12 +421,12 @@ class Machine:
     # ---- entries ----
 
     def _answered(self, entry: journal.Answered) -> None:
-        if (
-            self._plainly and entry.key in (None, 0) and (words := self._medium.words(entry.payload)) is not None
-        ):  # as most are
-            self._input(entry.message, entry.at)
-            self._go(words)
-            return
+        if self.want is PLAIN and entry.key in (None, 0):  # as most are: whatever is typed answers it, as it is
+            words = self._medium.words(entry.payload)
+            if words is not None:
+                self._input(entry.message, entry.at)
+                self._go(words)
+                return
         ask = self._answers(entry)
         message = self._message(ask, entry)
         if not accepts(ask, message):
@@ -453,7 +456,7 @@ class Machine:
             self._go(None, GaveUp(f"not understood {self._retold} times"))
             return
         retry = ask.retry if isinstance(ask.retry, Sentence) else self._medium.say(ask.retry)
-        self.said.append(Said(retry, ask.options, ask.taps))
+        self.said += (Said(retry, ask.options, ask.taps),)
 
     def _lapsed(self, entry: journal.Lapsed) -> None:
         self._interrupt(entry, "a time-out", entry.message + "t", TimedOut("the answer came too late"))
@@ -536,7 +539,7 @@ class Machine:
         raise Diverged(expected, found, where)
 
     def _input(self, turn: str, at: int) -> None:
-        self.said, self.puts, self.turn, self.ordinal, self.at = [], _NOTHING, turn, 0, at
+        self.said, self.puts, self.turn, self.ordinal, self.at = (), _NOTHING, turn, 0, at
 
     def _read(self, ask: Ask[Any], message: Any) -> tuple[Any, BaseException | None]:
         if ask.accept is not None:
@@ -576,8 +579,8 @@ class Machine:
 
     def _go(self, value: Any, error: BaseException | None = None) -> None:
         """Run the dialog until it stands at something that an entry must answer, or is over."""
-        self.want, self.streams, self.intent, self._plainly = None, False, False, False
-        token = running.set(self)
+        self.want, self.streams, self.intent = None, False, False
+        token = None if running.get() is self else running.set(self)
         commands = 0
         try:
             while self._parts:
@@ -604,7 +607,8 @@ class Machine:
                     if self.want is not None:
                         return
         finally:
-            running.reset(token)
+            if token is not None:
+                running.reset(token)
         if error is None:
             self._returned(value)
         else:
@@ -629,8 +633,8 @@ class Machine:
             self._refuse_letters(part, what)
         said = self._medium.say(what) if type(what) is str else self._sayable(what)
         if said is not None:
-            self.said = [*self.said, Said(said)]
-        self.want, self._retold, self._plainly = Ask.saying(what), 0, True
+            self.said += (Said(said),)
+        self.want, self._retold = PLAIN, 0
 
     def _ask(self, ask: Ask[Any]) -> None:
         if ask.otherwise is not ...:
@@ -645,7 +649,7 @@ class Machine:
         self._stand(ask, question + ([Said(Sentence("skip"))] if ask.optional else []))
 
     def _stand(self, ask: Ask[Any], said: Iterable[Said]) -> None:
-        self.said += said
+        self.said += tuple(said)
         self.want, self._retold = ask, 0
 
     def _saying(self, command: Saying) -> None:
@@ -654,7 +658,7 @@ class Machine:
     def _say(self, what: Any) -> None:
         said = self._sayable(what)
         if said is not None:
-            self.said.append(Said(said))
+            self.said += (Said(said),)
 
     def _sayable(self, what: Any) -> Any:
         if isinstance(what, Command):
@@ -730,8 +734,8 @@ class Machine:
     def _end(self, outcome: str, error: BaseException | None = None) -> None:
         sentence = SENTENCES.get(outcome)
         said = [Said(Sentence(sentence))] if sentence else []
-        keep = [] if outcome in ("failed", "rerouted") else self.said
-        self.want, self._plainly, self.said, self.puts = None, False, [*keep, *said], _NOTHING
+        keep = () if outcome in ("failed", "rerouted") else self.said
+        self.want, self.said, self.puts = None, (*keep, *said), _NOTHING
         self.outcome = "ended" if outcome == "gave_up" else outcome
         self.error = error if outcome == "failed" else None
 
@@ -745,8 +749,12 @@ def replay(scripts: Mapping[str, Script], entries: Iterable[str], medium: Medium
     """The dialog as its journal leaves it; the log is silent meanwhile. Raises `Diverged` where its code fits no more."""
     first, *lines = entries
     machine = Machine(scripts, first, medium, replaying=True)
-    for entry in journal.decode_all(lines):
-        FEED[type(entry)](machine, entry)
+    token = running.set(machine)  # once for all of it
+    try:
+        for entry in journal.decode_all(lines):
+            FEED[type(entry)](machine, entry)
+    finally:
+        running.reset(token)
     machine.replaying = False
     return machine
 

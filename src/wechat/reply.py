@@ -36,6 +36,8 @@ class Reply:
 def _check(value: Any, *needed: str) -> None:
     """Raises TypeError for a field that is no text, ValueError for a needed one that shows nothing. Makes texts whole."""
     for name, text in list(vars(value).items()):
+        if type(text) is str and text.isprintable() and text.strip():  # as most are: nothing in it needs care
+            continue
         if not isinstance(text, str):
             raise TypeError(f"{name} must be text, not {type(text).__name__}")
         object.__setattr__(value, name, _whole(text))
@@ -213,12 +215,13 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 def _shown(text: str) -> str:
     """What is left of a text in XML, without the space around it."""
-    return _ILLEGAL.sub("", text).strip()
+    return (text if text.isprintable() else _ILLEGAL.sub("", text)).strip()
 
 
 def cdata(text: str) -> str:
     """Text that stays text, whatever is in it."""
-    return "<![CDATA[" + _ILLEGAL.sub("", text).replace("]]>", "]]]]><![CDATA[>") + "]]>"
+    whole = text if text.isprintable() else _ILLEGAL.sub("", text)
+    return f"<![CDATA[{whole.replace(']]>', ']]]]><![CDATA[>')}]]>"
 
 
 def _xml(value: Any) -> str:
@@ -299,10 +302,18 @@ FORMATS: dict[type[Any], tuple[str, Callable[[Any], Fields]]] = {
 }
 
 
+_TEXT = (
+    "<xml><ToUserName>{}</ToUserName><FromUserName>{}</FromUserName><CreateTime>{}</CreateTime>"
+    "<MsgType><![CDATA[text]]></MsgType><Content>{}</Content></xml>"
+)
+
+
 def format(reply: Reply | None, *, to: str, account: str, created: int, json: bool = False) -> str:
     """The body to answer with: XML (or JSON), or ``success`` for no reply. `created`: seconds since 1970."""
     if reply is None:
         return "success"
+    if type(reply) is Text and not json:  # as most are
+        return _TEXT.format(cdata(to), cdata(account), created, cdata(reply.text))
     kind, fields = FORMATS[type(reply)]
     common: Fields = {"ToUserName": to, "FromUserName": account, "CreateTime": created, "MsgType": kind}
     whole: Fields = {**common, **fields(reply)}
@@ -367,6 +378,11 @@ def size(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
+def fits(text: str, limit: int) -> bool:
+    """Whether it has no more bytes than that: of most texts it is enough to know how many characters they have."""
+    return 4 * len(text) <= limit or size(text) <= limit
+
+
 #: what is not cut, beside a grapheme cluster: a link, an address
 _WHOLE = _LINK + r"|https?://[!#-;=?-~]+"
 #: \X; but plain flags are paired here, for \X counts all flags before each of them, which is quadratic
@@ -395,7 +411,7 @@ def split(text: str, limit: int = LIMIT) -> list[str]:
     Never inside a character, a grapheme cluster, a link or an address, unless one alone is longer than a piece. The white
     space around a cut is dropped, and a piece that would show nothing. Takes linear time.
     """
-    if size(text) <= limit:
+    if fits(text, limit):
         return [text] if _shown(text) else []
     units = _Units.of(text, limit)
     pieces, start = list[str](), 0

@@ -116,8 +116,9 @@ class RedisStore:
         return loaded
 
     async def patch(self, key: str, version: str, patch: Patch) -> Written | Loaded:
-        drop = [_name(name) for name in patch.drop]
-        put = [text for name, value in patch.put.items() for text in (_name(name), value)]
+        drop = [_name(name) for name in patch.drop] if patch.drop else []
+        put = [text for named in patch.put.items() for text in named]
+        put[::2] = [_name(name) if name.startswith(_VERSION) else name for name in patch.put]
         expires, wake = "" if patch.expires is None else patch.expires, int(patch.wake)
         done, now, *more = await self._run("patch", key, version, patch.version, expires, wake, len(drop), *drop, *put)
         if not done:
@@ -180,7 +181,9 @@ class RedisStore:
 
     async def _run(self, command: str, key: str, *arguments: Any) -> Any:
         try:
-            lines = await self._opened()
+            lines = self._lines
+            if lines is None or not lines.usable():
+                lines = await self._opened()
             answer = await (lines.only or lines).ask(command, key, arguments)
         except (RedisError, OSError) as error:
             raise self._unreachable(error) from error
