@@ -275,7 +275,7 @@ MOVES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("queued", "aside", ("step_aside",)),
     ("queued", "fetching", ("refuse",)),
     ("queued", "done", ("refuse", "meet_otherwise", "open", "stop", "leave", "erase")),
-    ("taken", "done", ("finish", "drop", "reroute")),
+    ("taken", "done", ("finish", "drop", "reroute", "ask_at_once")),
     ("taken", "aside", ("step_aside",)),
     ("aside", "done", ("finish_beside",)),
     ("fetching", "done", ("bind",)),

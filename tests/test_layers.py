@@ -20,7 +20,7 @@ SOURCE = ROOT / "src" / "wechat"
 #: each layer and its modules, the innermost first; a package's modules are where it is, unless they are named themselves
 LAYERS = {
     "errors": "errors",
-    "core": "dialog meaning dates prompts journal replay router record turn attempt",
+    "core": "dialog meaning dates prompts journal replay router record turn attempt ordinary",
     "protocol": "receive reply markdown crypto texts",
     "meeting": "stores lint medium msg module user api",
     "runtime": "budget runtime",

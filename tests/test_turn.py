@@ -1398,14 +1398,17 @@ def test_a_delivery_began_when_it_arrived_however_long_the_store_was_away() -> N
     assert delivery.start == START - 3_020
 
 
-def test_a_record_that_a_newer_version_wrote_meanwhile_is_not_written_over() -> None:
-    """The worker holds an older one, and learns of the newer as its write is refused."""
+@pytest.mark.parametrize("old", [0, 5])
+def test_a_record_that_a_newer_version_wrote_meanwhile_is_not_written_over(old: int) -> None:
+    """The worker holds an older one, and learns of the newer as its write is refused: of an ordinary message, or of any."""
     chat = Chat(make_bot())
     chat.say("order")
+    message = chat.text("pears")
+    chat.later(old)
     version, fields, expires = chat.world.kept[chat.key]
     newer = {**fields, "h": f"[{record.FORMAT + 1}]"}
     chat.world.kept[chat.key] = (f"{version}+", newer, expires)
-    assert chat.say("pears") == "…"
+    assert chat.send(message) == "…"
     assert chat.world.kept[chat.key] == (f"{version}+", newer, expires)
 
 

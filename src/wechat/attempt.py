@@ -25,6 +25,7 @@ from .replay import Incoming, Machine, Medium, Said, accepts, choice, fits, repl
 from .router import Route, Router, normal
 
 POISON = 3  #: claims without progress, after which a message is quarantined
+REPEATED = 4_000  #: a message so old as it arrives is pushed again, and nobody knows how its first push ended (ms)
 
 
 class Speech(Medium, record.Shape, Protocol):
@@ -265,6 +266,11 @@ def _has_more(rec: Record, seen: Seen) -> bool:
     if partial is None or partial.text == partial.shown:
         return False
     return seen.state == "fetching" or partial.message.removesuffix("t") == seen.id
+
+
+def is_repeated(message: Incoming, now: int) -> bool:
+    """Whether a message that is new here is so old that it was pushed before."""
+    return REPEATED <= now - message.created * 1000 < record.CANNED
 
 
 def is_last(delivery: Delivery, seen: Seen) -> bool:
@@ -668,16 +674,15 @@ class Attempt:
         """What of the ask that the dialog stands at must be on record: another one each time, for another question may be alike."""
         ask = machine.want
         assert isinstance(ask, Ask)
+        timeout = machine.timeout(self.conduct.expire) * 1000
+        timeout = timeout if timeout == math.inf else int(timeout)
+        if ask.accept is None and not ask.options:
+            return Standing(timeout, key=sign(ask))
         labels = [
             self.voice.render([Said(label)])[0] if isinstance(label, Sentence) else label for label in ask.options
         ]
-        timeout = machine.timeout(self.conduct.expire) * 1000
-        return Standing(
-            timeout if timeout == math.inf else int(timeout),
-            tuple(kind if isinstance(kind, str) else kind.__name__ for kind in ask.accept or ()),
-            tuple(normal(str(label)) for label in labels),
-            sign(ask),
-        )
+        accepts = tuple([kind if isinstance(kind, str) else kind.__name__ for kind in ask.accept or ()])
+        return Standing(timeout, accepts, tuple([normal(str(label)) for label in labels]), sign(ask))
 
     def reroute(self) -> None:
         """The message is not for this dialog: it waits on, as it was, unless it is over; the message is routed as if none waited."""

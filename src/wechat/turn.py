@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import structs
 
-from . import journal, record
-from .attempt import POISON, WECHAT, Attempt, Conduct, Delivery, Turn, arriving, choose
+from . import journal, ordinary, record
+from .attempt import POISON, WECHAT, Attempt, Conduct, Delivery, Turn, arriving, choose, is_repeated
 from .dialog import Step
 from .errors import StepFailed, StepInterrupted, UnknownFormat
 from .record import Arrival, Look, Record, Seen
@@ -31,7 +31,6 @@ PIECE = 500  #: between two looks at what a step that streams has made (ms)
 PAUSE = 250  #: before a step is tried again; then twice as long each time, up to a heartbeat (ms)
 MOMENT = 250  #: what has time falls on its multiples, so that a store gets much at once (ms)
 UNLEASED = 3_000  #: a delivery looks so often where nobody works (ms)
-REPEATED = 4_000  #: a message so old as it arrives is pushed again, and nobody knows how its first push ended (ms)
 
 
 # ---- effects, and what is sent back ---------------------------------------------------------------------------------
@@ -242,17 +241,23 @@ class Desk:
             new = self.rec.copy()
             if not change(new, self.now):
                 return False
-            put, drop = record.changes(self.rec, new)
-            if not put and not drop:
+            if (yield from self.write(new, wake, turns())):
                 return True
-            there = self.rec.seen != new.seen or self.rec.unread != new.unread or not new.turn or not new.owner
-            came = yield Write(self.version, put, drop, record.expires(new, self.now), wake and there, turns())
-            if isinstance(came, Written):
-                self.now, self.version, self.rec = came.now, came.version, new
-                if self._fields is not None:
-                    self._written |= {**put, **dict.fromkeys(drop)}
-                return True
+
+    def write(self, new: Record, wake: bool = True, turns: Sequence[Turn] = ()) -> Effects:
+        """Write `new` for what was seen last. Gives whether that still stood; else what is there now is what was seen."""
+        put, drop = record.changes(self.rec, new)
+        if not put and not drop:
+            return True
+        there = not new.turn or not new.owner or self.rec.seen != new.seen or self.rec.unread != new.unread
+        came = yield Write(self.version, put, drop, record.expires(new, self.now), wake and there, turns)
+        if not isinstance(came, Written):
             self.take(came)
+            return False
+        self.now, self.version, self.rec = came.now, came.version, new
+        if self._fields is not None:
+            self._written |= {**put, **dict.fromkeys(drop)}
+        return True
 
 
 # ---- one delivery ---------------------------------------------------------------------------------------------------
@@ -275,7 +280,8 @@ def deliver(conduct: Conduct, delivery: Delivery, owner: str, now: int, kept: Ke
                 delivery.start = desk.now - age - waited  # by the store's clock, of which a new worker knows nothing
             elif not fresh and not (yield from _waited(desk, delivery, left_alone)):
                 return None
-            visit = yield from _visit(conduct, delivery, desk, claim, live)
+            visit = yield from _met(conduct, delivery, desk, claim, live)
+            visit = visit or (yield from _visit(conduct, delivery, desk, claim, live))
         except UnknownFormat:  # left alone, as a running turn is: a newer worker takes it
             visit = Visit("unknown", newer=True)
         if visit.newer and not left_alone:
@@ -352,6 +358,23 @@ class Visit(msgspec.Struct, frozen=True):
     wary: bool = False  # others may have died of it
 
 
+def _met(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live) -> Effects:
+    """An ordinary message, and a dialog that is alive. None for any other, or where the record has changed meanwhile."""
+    if live.machine is None or not ordinary.is_quiet(desk.rec):
+        return None
+    rec = desk.rec.copy()
+    record.settle(rec, desk.now)
+    attempt = ordinary.met(conduct, delivery, rec, desk.now, owner, live.machine)
+    if attempt is None:
+        return None
+    live.machine = None
+    if (yield from desk.write(rec, turns=attempt.reports)):
+        return Visit("claimed", attempt, tuple(attempt.beside))
+    if attempt.machine is not None:
+        attempt.machine.close()
+    return None
+
+
 def _visit(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live) -> Effects:
     """The delivery looks. Where the dialog is one that only a newer worker knows, it claims nothing."""
     try:
@@ -420,9 +443,8 @@ def _go_on_warily(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, 
 
 def _is_new(rec: Record, now: int, message: Any) -> bool:
     """Whether this very message comes next, and nobody can have begun with it."""
-    waits, age = rec.next(), now - message.created * 1000
-    repeated = REPEATED <= age < record.CANNED
-    return not rec.turn and waits is not None and waits.id == message.id and not repeated
+    waits = rec.next()
+    return not rec.turn and waits is not None and waits.id == message.id and not is_repeated(message, now)
 
 
 def _reports(made: Sequence[Visit]) -> Sequence[Turn]:

@@ -36,6 +36,7 @@ DIRECTED = (
     "test_router.py",
     "test_user.py",
     "test_golden.py",
+    "test_ordinary.py",
 )
 
 
@@ -54,6 +55,54 @@ def _rows(module: str, rows: Sequence[tuple[str, str, str]]) -> list[Mutant]:
 
 
 MUTANTS: list[Mutant] = [
+    *_rows(
+        "ordinary",
+        [
+            ("what is being worked at is not quiet", "rec.owner or rec.turn or rec.unread", "rec.unread"),
+            (
+                "what is unread may have to be said first",
+                "rec.owner or rec.turn or rec.unread",
+                "rec.owner or rec.turn",
+            ),
+            (
+                "who waits or is looked at comes first",
+                '{seen.state for seen in rec.seen.values()} == {"done"}',
+                "True",
+            ),
+            ("a message that was forgotten is not new", " or message.created <= rec.watermark", ""),
+            ("a worker that goes down takes no ordinary message", " or delivery.worker.stopping", ""),
+            ("one that was pushed before is not ordinary", " or is_repeated(message, now)", ""),
+            ("a picture that is asked for is not typed", " or ask.accept is not None", ""),
+            ("what opens a dialog anew is no answer", " or isinstance(ask, Reopening)", ""),
+            ("the hooks before a message see it first", " or conduct.before", ""),
+            ("an ordinary answer was asked for", "if rec.shown is None or at < rec.shown or", "if"),
+            ("an ordinary answer is in time", " or rec.late(at) > 0", ""),
+            (
+                "a cancel word is no ordinary answer",
+                "word in conduct.cancel or word in conduct.back",
+                "word in conduct.back",
+            ),
+            (
+                "a back word is no ordinary answer",
+                "word in conduct.cancel or word in conduct.back",
+                "word in conduct.cancel",
+            ),
+            (
+                "who may interrupt has the message first",
+                "return conduct.router.choose(message, interrupts=True) is None",
+                "return True",
+            ),
+            (
+                "an ordinary message is understood or not",
+                "journal.Answered if machine.understands(message) else journal.Misread",
+                "journal.Answered",
+            ),
+            ("what an ordinary turn remembers is kept", " or machine.puts", ""),
+            ("the hooks after a turn see what it says", " or attempt.conduct.after", ""),
+            ("all that is said is said, in several replies if need be", "len(parts) != 1 or ", ""),
+            ("what the last push carries is in doubt", ' or attempt.delivery.carrier(seen, now) != "open"', ""),
+        ],
+    ),
     *_rows(
         "record",
         [
@@ -199,12 +248,12 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "what was sent is read",
-                "    for item in [item for item in rec.unread.values() if item.held and item.held[0] == message]:\n        del",
-                "    for item in []:\n        del",
+                "    for item in [item for item in rec.unread.values() if item.held and item.held[0] == message]:\n        _take_out",
+                "    for item in []:\n        _take_out",
             ),
             (
                 "an unread reply leaves in the write that binds it",
-                "    del rec.unread[item.number]\n    parts, last = shape.pack([*note",
+                "    _take_out(rec, item)\n    parts, last = shape.pack([*note",
                 "    parts, last = shape.pack([*note",
             ),
             (
@@ -239,7 +288,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "what is joined leaves the unread",
-                "        say, asks = joined, asks or item.asks\n        del rec.unread[item.number]\n",
+                "        say, asks = joined, asks or item.asks\n        _take_out(rec, item)\n",
                 "        say, asks = joined, asks or item.asks\n",
             ),
             (
@@ -284,8 +333,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "what was told is known for a week",
-                "rec.told[key] = now + max(TOLD, expire)",
-                "rec.told[key] = now",
+                "key: now + max(TOLD, expire)",
+                "key: now",
             ),
             (
                 "what a cancel word leaves waiting is told so",
@@ -369,8 +418,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a reply whose dialog is over asks nothing",
-                "rec.unread[item.number] = replace(item, say=say, asks=False, brief=None)",
-                "rec.unread[item.number] = replace(item, say=say, brief=None)",
+                "replace(item, say=say, asks=False, brief=None)",
+                "replace(item, say=say, brief=None)",
             ),
             (
                 "a turn ends in the write that says its reply",
@@ -404,7 +453,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a user who is gone is told nothing more",
-                "    rec.unread.clear()\n\n\ndef forget",
+                "    rec.unread = _NONE\n\n\ndef forget",
                 "\n\ndef forget",
             ),
             (
@@ -414,18 +463,18 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "what nobody fetched in a day is gone",
-                "        if item.until <= now:\n            del rec.unread[item.number]",
-                "        if False:\n            del rec.unread[item.number]",
+                "        if item.until <= now:\n            _take_out(rec, item)",
+                "        if False:\n            _take_out(rec, item)",
             ),
             (
                 "a datum is gone at its time",
-                "for key in [key for key, datum in rec.data.items() if datum.expires is not None and datum.expires <= now]:",
-                "for key in []:",
+                "if any(_lapsed(datum, now) for datum in rec.data.values()):",
+                "if False:",
             ),
             (
                 "no two messages tie for their turn",
-                "at = now if last is None else max(now, last.at + 1)",
-                "at = now",
+                "return now if last is None else max(now, last.at + 1)",
+                "return now",
             ),
             (
                 "a silent question is shown when its turn ends",
@@ -469,7 +518,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "what a time-out said comes with the message that it came before",
-                "        del rec.unread[item.number]\n        asks = asks or item.asks\n    parts",
+                "        _take_out(rec, item)\n        asks = asks or item.asks\n    parts",
                 "        pass\n    parts",
             ),
             (
@@ -484,12 +533,12 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a record lives a day after its last message",
-                "ends: list[float] = [(last.at if last else now) + LIVES]",
-                "ends: list[float] = [now + 1]",
+                "end: float = (last.at if last else now) + LIVES",
+                "end: float = now + 1",
             ),
             (
                 "a record lives as long as what is unread",
-                "    ends += [item.until for item in rec.unread.values()]\n",
+                ", *[item.until for item in rec.unread.values()]",
                 "",
             ),
             (
@@ -829,7 +878,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a message that was pushed before may have killed somebody",
-                " and not repeated",
+                " and not is_repeated(message, now)",
                 "",
             ),
             (
@@ -1004,8 +1053,8 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a sign of life wakes nobody",
-                "record.expires(new, self.now), wake and there, turns())",
-                "record.expires(new, self.now), there, turns())",
+                "record.expires(new, self.now), wake and there, turns)",
+                "record.expires(new, self.now), there, turns)",
             ),
             (
                 "a response in time is known to have left",
@@ -1034,12 +1083,12 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a turn begins with nothing said and nothing remembered",
-                "self.said, self.puts, self.turn, self.ordinal, self.at = [], _NOTHING, turn, 0, at",
-                "self.said, self.turn, self.ordinal, self.at = [], turn, 0, at",
+                "self.said, self.puts, self.turn, self.ordinal, self.at = (), _NOTHING, turn, 0, at",
+                "self.said, self.turn, self.ordinal, self.at = (), turn, 0, at",
             ),
             (
                 "a turn says only what is its own",
-                "self.said, self.puts, self.turn, self.ordinal, self.at = [], _NOTHING, turn, 0, at",
+                "self.said, self.puts, self.turn, self.ordinal, self.at = (), _NOTHING, turn, 0, at",
                 "self.puts, self.turn, self.ordinal, self.at = _NOTHING, turn, 0, at",
             ),
             (
@@ -1049,13 +1098,13 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "a turn that failed or was sent on leaves no trace",
-                "        self.want, self._plainly, self.said, self.puts = None, False, [*keep, *said], _NOTHING",
-                "        self.want, self._plainly, self.said = None, False, [*keep, *said]",
+                "        self.want, self.said, self.puts = None, (*keep, *said), _NOTHING",
+                "        self.want, self.said = None, (*keep, *said)",
             ),
             (
                 "only what was yielded plainly takes an answer of any kind",
-                "        self.want, self.streams, self.intent, self._plainly = None, False, False, False",
-                "        self.want, self.streams, self.intent = None, False, False",
+                "        if self.want is PLAIN and entry.key in (None, 0):",
+                "        if isinstance(self.want, Ask) and entry.key in (None, 0):",
             ),
             (
                 "an entry answers the command that it was made for",
@@ -1092,7 +1141,10 @@ MUTANTS: list[Mutant] = [
 ]
 
 #: rules that no test can break, and why
-ESCAPE: dict[str, str] = {}
+ESCAPE: dict[str, str] = {
+    "what is being worked at is not quiet": "a live dialog stands between two turns, and a lease there is for a message "
+    "that waits, which is looked at as well: but nobody should have to know that to be sure that no lease is passed by",
+}
 
 
 # ---- making one ------------------------------------------------------------------------------------------------------

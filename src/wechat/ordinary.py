@@ -1,0 +1,76 @@
+"""The ordinary message: typed in answer to a question that waits quietly, and answered with the next one.
+
+Most messages are that, and of all that may become of a message almost nothing can become of theirs. So it is not asked: this is
+a straight line through what `attempt.arriving`, `record.look` and an `Attempt` find out one after the other.
+
+Rule 1: there is no rule here that is not there. ``tests/test_ordinary.py`` holds the straight line to the long way: the same
+        record, the same reply, the same report.
+Rule 2: what is not ordinary is left as it was, for the long way; and a turn that does not end as most do goes on there.
+"""
+
+from __future__ import annotations
+
+from . import journal, record
+from .attempt import Attempt, Conduct, Delivery, is_repeated
+from .dialog import Ask
+from .record import Record, Seen
+from .replay import Incoming, Machine, Reopening, choice, sign
+from .router import normal
+
+
+def is_quiet(rec: Record) -> bool:
+    """Whether nobody works at anything, nothing waits for its turn, and nothing is unread."""
+    if rec.owner or rec.turn or rec.unread or rec.partial is not None or rec.side is not None:
+        return False
+    return {seen.state for seen in rec.seen.values()} == {"done"}
+
+
+def met(conduct: Conduct, delivery: Delivery, rec: Record, now: int, owner: str, machine: Machine) -> Attempt | None:
+    """What a delivery of it makes of a quiet record, and of the dialog that is alive; None, and nothing has changed, for any other."""
+    message, ask = delivery.message, machine.want
+    if not (isinstance(ask, Ask) and _is_new(delivery, rec, now)):
+        return None
+    at = record.arrival_time(rec, now)
+    if not _is_answer(conduct, rec, at, message, ask):
+        return None
+    seen = record.take_at_once(rec, now, message.id, message.created, at, delivery.mark, owner)
+    attempt = Attempt(conduct, delivery, rec, now, machine)
+    kind = journal.Answered if machine.understands(message) else journal.Misread
+    payload = conduct.voice.payload(message)
+    attempt.feed(kind(now, message.id, message.created, payload, sign(ask), choice(ask, message)))
+    if not _asks(attempt, seen):
+        attempt.proceed()
+    return attempt
+
+
+def _is_new(delivery: Delivery, rec: Record, now: int) -> bool:
+    """Whether nobody can have begun with it, and this worker may."""
+    message = delivery.message
+    known = message.id in rec.seen or message.created <= rec.watermark
+    return not (known or delivery.worker.stopping or is_repeated(message, now))
+
+
+def _is_answer(conduct: Conduct, rec: Record, at: int, message: Incoming, ask: Ask[object]) -> bool:
+    """Whether it can be nothing but an answer to the question that stands, and comes in time."""
+    if message.kind != "text" or ask.accept is not None or isinstance(ask, Reopening) or conduct.before:
+        return False
+    if rec.shown is None or at < rec.shown or rec.late(at) > 0:
+        return False
+    word = normal(message.text)
+    if word in conduct.cancel or word in conduct.back:
+        return False
+    return conduct.router.choose(message, interrupts=True) is None
+
+
+def _asks(attempt: Attempt, seen: Seen) -> bool:
+    """Whether the turn ends in a question, all of which its delivery carries; then it has."""
+    machine, now = attempt.machine, attempt.now
+    if machine is None or not isinstance(machine.want, Ask) or machine.puts or attempt.conduct.after:
+        return False
+    says = attempt.voice.render(machine.said)
+    parts, _ = attempt.voice.pack(says)
+    if len(parts) != 1 or attempt.delivery.carrier(seen, now) != "open":
+        return False
+    attempt.reports.append(attempt.summary(says))
+    record.ask_at_once(attempt.rec, now, seen, parts[0], attempt.stand(machine))
+    return True
