@@ -20,7 +20,7 @@ from fleets import Cluster, Guarded, running_cluster, running_guarded
 from servers import running_redis
 from wechat import Bot, TextMessage, remember, stores
 from wechat.errors import ConfigurationError
-from wechat.stores import Bell, Loaded, Patch, Store, Written
+from wechat.stores import Alarm, Bell, Loaded, Patch, Signal, Store, Written
 from wechat.stores.memory import MemoryStore
 from wechat.stores.redis import RedisStore
 from wechat.stores.sqlite import SQLiteStore
@@ -499,6 +499,30 @@ def test_who_listened_on_a_loop_that_is_gone_troubles_no_later_ring(key: str) ->
     bell.ring(key)
     listening.close()
     assert bell._listening == {}
+
+
+async def test_one_timer_wakes_all_who_wait_for_one_moment_and_none_is_left_where_nobody_waits() -> None:
+    alarm, first, second, third = Alarm(), Signal(), Signal(), Signal()
+    async with anyio.create_task_group() as tasks:
+        for signal in (first, second, third):
+            tasks.start_soon(alarm.within, 7, 3_600.0, signal)
+        await checkpoint()
+        [(timer, waiting)] = alarm._due.values()
+        assert waiting == {first, second, third}
+        third.set()
+        for _ in range(3):
+            await checkpoint()
+        assert waiting == {first, second}
+        alarm._over(7)  # it is time
+        tasks.start_soon(alarm.within, 7, 3_600.0, third := Signal())  # for whom it begins once more
+        for _ in range(3):
+            await checkpoint()
+        [(again, waiting)] = alarm._due.values()
+        assert waiting == {third}
+        tasks.cancel_scope.cancel()
+    assert alarm._due == {}
+    assert again.cancelled()
+    assert again is not timer
 
 
 async def test_what_expired_in_memory_is_dropped_a_little_with_every_write() -> None:

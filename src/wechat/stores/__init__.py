@@ -21,7 +21,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -120,8 +120,8 @@ class Signal:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._woken = asyncio.Event()  # set, or its time is over
         self._set = False
+        self._waits: asyncio.Future[None] | None = None
 
     def set(self) -> None:
         with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
@@ -129,22 +129,54 @@ class Signal:
 
     def _ring(self) -> None:
         self._set = True
-        self._woken.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Whoever waits need not any more: it is set, or its time is over. On its own event loop."""
+        if self._waits is not None and not self._waits.done():
+            self._waits.set_result(None)
 
     async def wait(self) -> None:
-        while not self._set:
-            await self._woken.wait()
+        if not self._set:
+            self._waits = self._loop.create_future()
+            await self._waits
 
     async def within(self, seconds: float) -> bool:
         """Whether it is set by then."""
-        timer = self._loop.call_later(seconds, self._woken.set)
+        timer = self._loop.call_later(seconds, self.wake)
         try:
-            await self._woken.wait()
+            await self.wait()
         finally:
             timer.cancel()
-        if not self._set:
-            self._woken.clear()
         return self._set
+
+
+class Alarm:
+    """Wakes all who wait for the same moment with one timer, where many do. For one event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._due: dict[int, tuple[asyncio.TimerHandle, set[Signal]]] = {}
+
+    async def within(self, moment: int, seconds: float, signal: Signal) -> None:
+        """Wait for the signal until that moment, which is so many seconds away."""
+        due = self._due.get(moment)
+        if due is None:
+            due = self._due[moment] = self._loop.call_later(seconds, self._over, moment), set()
+        timer, signals = due
+        signals.add(signal)
+        try:
+            await signal.wait()
+        finally:
+            signals.discard(signal)
+            if not signals and self._due.get(moment) is due:  # it is not over
+                timer.cancel()
+                del self._due[moment]
+
+    def _over(self, moment: int) -> None:
+        _, signals = self._due.pop(moment)
+        for signal in signals:
+            signal.wake()
 
 
 class Bell:
@@ -153,17 +185,9 @@ class Bell:
     def __init__(self) -> None:
         self._listening: dict[str, set[Signal]] = {}
 
-    @contextmanager
-    def listening(self, key: str) -> Iterator[Signal]:
+    def listening(self, key: str) -> Listening:
         """A signal that is set when the key is rung."""
-        signal = Signal()
-        self._listening.setdefault(key, set()).add(signal)
-        try:
-            yield signal
-        finally:
-            self._listening[key].discard(signal)
-            if not self._listening[key]:
-                del self._listening[key]
+        return Listening(self._listening, key)
 
     def awaited(self) -> set[str]:
         """The keys that somebody waits for."""
@@ -172,6 +196,23 @@ class Bell:
     def ring(self, key: str) -> None:
         for signal in tuple(self._listening.get(key, ())):
             signal.set()
+
+
+class Listening:
+    """While somebody listens to a key. A class, for many wait, and a generator would take twice as long for each."""
+
+    def __init__(self, all_of_them: dict[str, set[Signal]], key: str) -> None:
+        self._all, self._key, self._signal = all_of_them, key, Signal()
+
+    def __enter__(self) -> Signal:
+        self._all.setdefault(self._key, set()).add(self._signal)
+        return self._signal
+
+    def __exit__(self, *_: object) -> None:
+        signals = self._all[self._key]
+        signals.discard(self._signal)
+        if not signals:
+            del self._all[self._key]
 
 
 #: seconds between looks for what other processes wrote: the first, how it grows, and the longest

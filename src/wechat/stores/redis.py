@@ -41,7 +41,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from ..errors import ConfigurationError, StoreUnreachable
-from . import Bell, Loaded, Patch, Signal, Written, after_fork, pauses, wrong
+from . import Alarm, Bell, Loaded, Patch, Signal, Written, after_fork, pauses, wrong
 
 try:
     from redis.asyncio import Redis
@@ -138,7 +138,7 @@ class RedisStore:
             if seen is not None and there != seen:
                 return
             if known is not None or not await self._changes(key, there, until, rung):
-                await rung.within(self._left(until))
+                await ear.alarm.within(until, self._left(until), rung)
 
     async def _changes(self, key: str, there: str, until: int, rung: Signal) -> bool:
         """Look until something is there, or its channel is heard. Gives whether something is, or it is time."""
@@ -181,9 +181,7 @@ class RedisStore:
 
     async def _run(self, command: str, key: str, *arguments: Any) -> Any:
         try:
-            lines = self._lines
-            if lines is None or not lines.usable():
-                lines = await self._opened()
+            lines = self._usable() or await self._opened()
             answer = await (lines.only or lines).ask(command, key, arguments)
         except (RedisError, OSError) as error:
             raise self._unreachable(error) from error
@@ -194,21 +192,27 @@ class RedisStore:
 
     async def _ear(self) -> _Ear:
         try:
-            return (await self._opened()).ear
+            return (self._usable() or await self._opened()).ear
         except (RedisError, OSError) as error:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> StoreUnreachable:
         return StoreUnreachable(f"the Redis at {self._where} cannot be used: {error}")
 
+    def _usable(self) -> _Lines | None:
+        """The connections, where they are open here and now."""
+        lines = self._lines
+        return lines if lines is not None and lines.usable() else None
+
     async def _opened(self) -> _Lines:
         """The connections that belong here and now."""
-        if self._lines is None or not self._lines.usable():
+        lines = self._usable()
+        if lines is None:
             if self._lines is not None and self._lines.process != os.getpid():
                 self._inherit()
             lines = self._lines = _Lines(self.way, self._bell, self._patience)
             await lines.open()
-        return self._lines
+        return lines
 
     def _checked(self) -> Way:
         """What the URL says. Raises `ConfigurationError` where it names no Redis, or has options that nobody knows. Opens nothing."""
@@ -578,7 +582,7 @@ class _Ear:
         beside: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self._bell, self._connection, self._patience, self._beside = bell, connection, patience, beside
-        self._changed = asyncio.Event()
+        self._changed, self.alarm = asyncio.Event(), Alarm()
         self._open: Any = None  # the connection
         self._asked: set[str] = set()  # what it listens to, or has asked to
         #: what it hears, and the version that stands there; an object() where nobody knows
