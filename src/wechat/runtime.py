@@ -34,7 +34,7 @@ from .attempt import Conduct, Delivery, Turn, Worker
 from .budget import Budget
 from .dialog import Step, innermost, running
 from .errors import ConfigurationError, StoreError, StoreUnreachable, WeChatError
-from .stores import Patch, Store, after_fork, wall_clock
+from .stores import Alarm, Patch, Signal, Store, after_fork, wall_clock
 
 T = TypeVar("T")
 #: comes back when whoever pushed has hung up
@@ -211,6 +211,7 @@ class Runtime:
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None  # for which all of this is; None: to be looked at
         self.loop: asyncio.AbstractEventLoop  # the same: to ask asyncio for it takes a system call
+        self.alarm: Alarm  # of that loop
         after_fork(self, Runtime._leave)
         self._dice = random.Random()  # seeded by the system; nobody gains by guessing
         self.worker = Worker()
@@ -424,6 +425,7 @@ class Runtime:
         if self._loop is loop:
             return
         self._loop = self.loop = loop
+        self.alarm = Alarm()
         self._new, self._round_comes = set(), False  # another loop may have ended with a round to come
         if self._pid != os.getpid():
             self._pid = os.getpid()
@@ -718,18 +720,23 @@ class Drive:
 
     async def _look(self, beat: int) -> turn.Done | turn.Busy | turn.Lost | turn.Halted:
         job = self._jobs[-1]
-        done, _ = await asyncio.wait({job.task}, timeout=self._together(beat / 1000))
+        moment, seconds = self._together(beat / 1000)
+        await self._runtime.alarm.within(moment, seconds, job.over)
         now = self._runtime.now()
-        if not done:
+        if not job.task.done():
             return turn.Busy(now, "".join(job.made))
         self._jobs.pop()
         self._runtime.jobs.discard(job)
         return job.outcome(now)
 
-    def _together(self, seconds: float) -> float:
-        """A little less, so that many who wait long wake in one moment: a store sends what they write together."""
-        late = (self._runtime.monotonic() + seconds) % _MOMENT
-        return seconds - late if seconds > 2 * _MOMENT else seconds
+    def _together(self, seconds: float) -> tuple[int, float]:
+        """A moment (ms, of the local clock), and how far it is: a little less, so that many who wait long wake in one moment.
+
+        A store sends what they write together.
+        """
+        end = self._runtime.monotonic() + seconds
+        late = end % _MOMENT if seconds > 2 * _MOMENT else 0.0
+        return round(1000 * (end - late)), seconds - late
 
     async def leave(self, effect: turn.Leave) -> None:
         job = self._jobs.pop()
@@ -799,7 +806,8 @@ class Job:
     """A step or hook that is being done. `made`: the text so far; `halts`: whether it can be broken off."""
 
     def __init__(self, work: Coroutine[Any, Any, Any], made: list[str], *, halts: bool) -> None:
-        self.task = asyncio.create_task(work)
+        self.task, self.over = asyncio.create_task(work), Signal()
+        self.task.add_done_callback(lambda _: self.over.ring())
         self.made, self.halts, self.halted = made, halts, False
 
     def halt(self) -> None:

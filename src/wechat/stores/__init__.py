@@ -125,9 +125,10 @@ class Signal:
 
     def set(self) -> None:
         with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
-            self._loop.call_soon_threadsafe(self._ring)
+            self._loop.call_soon_threadsafe(self.ring)
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """As `set`, on its own event loop."""
         self._set = True
         self.wake()
 
