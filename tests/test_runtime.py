@@ -24,7 +24,7 @@ from hostile import TOKEN, signed
 from wechat import Bot, ConfigurationError, Message, Reply, Text, TextMessage, WeChatError, ask, record, step
 from wechat.attempt import WECHAT
 from wechat.errors import StoreUnreachable
-from wechat.runtime import Patience
+from wechat.runtime import Patience, Runtime
 from wechat.stores import Loaded, Patch, Written
 from wechat.stores.memory import MemoryStore
 from wechat.web import asgi
@@ -390,6 +390,32 @@ def test_whoever_could_not_be_put_on_record_is_told_in_time_and_no_step_has_run(
 
     anyio.run(talk)
     assert caplog.text.count("asking again: nobody is there") == 1
+
+
+def test_a_delivery_is_as_old_as_it_is_however_long_the_store_said_nothing() -> None:
+    clock = SimpleNamespace(now=100.0)
+
+    class Hangs(MemoryStore):
+        asked = 0
+
+        async def load(self, key: str) -> Loaded:
+            self.asked += 1
+            if self.asked <= 2:
+                clock.now += 1.5
+                raise StoreUnreachable("it says nothing")
+            return await super().load(key)
+
+    async def talk() -> tuple[float, int]:
+        bot = order_bot(Hangs(lambda: int(1000 * clock.now)))
+        bot._runtime = Runtime(
+            bot.store, bot._hooks, bot._report, monotonic=lambda: clock.now, patience=Patience(pause=0)
+        )
+        came = message("order")
+        said, delivery = await bot._runtime.deliver(bot.conduct(came), "key", came)
+        assert said == "what?"
+        return delivery.start / 1000, delivery.since(int(1000 * clock.now))
+
+    assert anyio.run(talk) == (100.0, 3_000)
 
 
 def test_a_step_whose_store_is_gone_when_it_ends_is_recorded_when_that_is_back_and_runs_once() -> None:

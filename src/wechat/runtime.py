@@ -594,6 +594,7 @@ class Drive:
         self.rung = asyncio.Event()  # something came to be known here since the store was asked last
         self.stands: turn.Effect | None = None  # what is to be done next, where it was driven as far as it goes at once
         self._patch: Patch | None = None  # what is being written: made again, it is the very same
+        self._first: float | None = None  # when what is being asked of the store was asked first
 
     async def at_once(self, work: turn.Effects) -> Any:
         """As far as it goes without waiting for more than the store, which is asked once. Gives what came of it, or ``stands``."""
@@ -610,7 +611,8 @@ class Drive:
             self.stands = None
             self._runtime.over(self)
             return end.value
-        except StoreUnreachable:
+        except StoreUnreachable as error:
+            _log.warning("asking again: %s", error)
             return None
         finally:
             self._patience = patience
@@ -639,20 +641,22 @@ class Drive:
             self._runtime.orphan(job)
 
     async def load(self, effect: turn.Load) -> turn.Loaded:
-        began = self._runtime.monotonic()
-        asked, loaded = await self._ask(lambda: self._runtime.store.load(self.key))
+        began, asked, loaded = await self._ask(lambda: self._runtime.store.load(self.key))
         self._runtime.heard(loaded.now, asked)
         waited = int((asked - began) * 1000)
         return structs.replace(loaded, waited=waited) if waited else loaded
 
-    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> tuple[float, T]:
-        """What the store answers, and when it was asked for that. Every operation may be made twice."""
+    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> tuple[float, float, T]:
+        """When the store was asked first, when it was asked last, and what it answered. Every operation may be made twice."""
         monotonic, pause = self._runtime.monotonic, self._runtime.patience.pause
-        began = asked = monotonic()
+        asked = monotonic()
+        began = self._first = asked if self._first is None else self._first
         while True:
             self.rung.clear()
             try:
-                return asked, await ask()
+                answer = await ask()
+                self._first = None
+                return began, asked, answer
             except StoreUnreachable as error:
                 self.trouble = error
                 if self._runtime.worker.stopping or asked - began + pause > self._patience:
@@ -665,7 +669,7 @@ class Drive:
     async def write(self, effect: turn.Write) -> turn.Written | turn.Loaded:
         patch = self._patch or Patch(self._runtime.drawn(), effect.put, effect.drop, effect.expires, effect.wake)
         self._patch = patch
-        asked, came = await self._ask(lambda: self._runtime.store.patch(self.key, effect.version, patch))
+        _, asked, came = await self._ask(lambda: self._runtime.store.patch(self.key, effect.version, patch))
         self._patch = None
         self._runtime.heard(came.now, asked)
         if effect.wake or isinstance(came, turn.Loaded):
