@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from typing import Any
 
@@ -663,3 +664,31 @@ def test_every_prefix_of_a_journal_replays_to_what_was_live(blocks: Any, corouti
         assert stands(replayed) == seen[length - 1]
         replayed.close()
     live.close()
+
+
+@dataclasses.dataclass
+class Lucky:
+    """Its own code looks whether a dialog runs."""
+
+    number: int
+    seen: str = ""
+
+    def __post_init__(self) -> None:
+        self.seen = "a dialog runs" if running.get() else "no dialog runs"
+
+
+@step
+def lucky() -> Lucky:
+    return Lucky(1)
+
+
+def test_what_restores_a_result_is_no_part_of_the_dialog_live_or_replayed() -> None:
+    def dialog(message: Any) -> Any:
+        found = yield lucky()
+        yield f"{found.seen} {rng().random()}"
+
+    live = machine(dialog)
+    live.feed(journal.encode(journal.Result(AT, "lucky", {"number": 1})))
+    replayed = machine(dialog, journal.encode(journal.Result(AT, "lucky", {"number": 1})))
+    assert live.said == replayed.said
+    assert live.said[0].say.startswith("no dialog runs 0.")

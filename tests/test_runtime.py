@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import gc
 import os
 import signal
@@ -12,6 +13,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -479,6 +481,10 @@ class Slow(MemoryStore):
         return await super().patch(key, version, patch)
 
 
+def asks(message: Message) -> Any:
+    yield "?"
+
+
 async def until(met: Callable[[], object]) -> None:
     while not met():
         await asyncio.sleep(0)
@@ -530,6 +536,82 @@ def test_whoever_waits_for_a_store_that_says_nothing_is_told_in_time_and_may_go_
         assert said(await bot.deliver(message("order"))) == "what?"
 
     anyio.run(talk)
+
+
+def test_whoever_hangs_up_while_the_store_says_nothing_is_let_go_and_its_message_is_written_later() -> None:
+    async def talk() -> str | None:
+        store, hung_up = Slow(), asyncio.Event()
+        bot = order_bot(store)
+        store.lets.clear()
+        pushing = asyncio.create_task(bot.carry(message("order"), gone=hung_up.wait))  # type: ignore[arg-type]
+        await until(
+            lambda: not bot._runtime._new and bot._runtime.held
+        )  # its timers are set, and its sender is listened to
+        hung_up.set()
+        carried = await pushing
+        assert carried.unheard
+        assert bot._runtime.held == 0
+        store.lets.set()
+        await bot.aclose()
+        assert len(set(store.asked)) == 1
+        return said(await bot.deliver(message("order")))
+
+    assert anyio.run(talk) == "what?"
+
+
+def test_a_delivery_is_over_at_its_time_though_its_second_write_hangs() -> None:
+    """What was pushed before is claimed in a write of its own."""
+
+    class HangsLater(Slow):
+        async def patch(self, key: str, version: str, patch: Patch) -> Written | Loaded:
+            if self.asked:
+                self.lets.clear()
+            return await super().patch(key, version, patch)
+
+    async def talk() -> bool:
+        store = HangsLater()
+        bot = impatient(Bot("token", account="gh_1", store=store, waits=1), told=0.3, more=0.0)
+        bot.text("form")(asks)
+        old = TextMessage(
+            text="form",
+            id="1",
+            openid="o",
+            account="gh_1",
+            time=dt.datetime.fromtimestamp(time.time() - 5, dt.timezone.utc),
+        )
+        carried = await bot.carry(old)
+        assert store.asked[1:]  # the second hangs
+        assert said(carried.reply).startswith("正在思考")  # type: ignore[union-attr]
+        store.lets.set()
+        return True
+
+    assert anyio.run(talk)
+
+
+def test_what_a_dialog_sets_in_its_context_is_not_whoever_pusheds() -> None:
+    language = ContextVar("language", default="none")
+    bot = Bot("token", account="gh_1", store="memory://")
+
+    @bot.text("form")
+    def form(message: Message) -> Any:
+        before = language.get()
+        language.set(message.openid)
+        yield before
+
+    async def talk() -> list[str | None]:
+        return [said(await bot.deliver(message("form", openid=user))) for user in ("o1", "o2")] + [language.get()]
+
+    assert anyio.run(talk) == ["none", "none", "none"]
+
+
+def test_a_loop_that_ends_while_something_is_written_says_nothing(caplog: Any) -> None:
+    async def talk() -> None:
+        _, _, delivery = await slow_form()
+        assert not delivery.done()
+
+    asyncio.run(talk())
+    gc.collect()
+    assert caplog.text == ""
 
 
 def test_a_worker_that_goes_down_lets_be_written_what_is_being_written() -> None:

@@ -507,7 +507,8 @@ async def test_one_timer_wakes_all_who_wait_for_one_moment_and_none_is_left_wher
         for signal in (first, second, third):
             tasks.start_soon(alarm.within, 7, 3_600.0, signal)
         await checkpoint()
-        [(timer, waiting)] = alarm._due.values()
+        [due] = alarm._due.values()
+        timer, waiting = due.timer, due.signals
         assert waiting == {first, second, third}
         third.set()
         for _ in range(3):
@@ -517,8 +518,14 @@ async def test_one_timer_wakes_all_who_wait_for_one_moment_and_none_is_left_wher
         tasks.start_soon(alarm.within, 7, 3_600.0, third := Signal())  # for whom it begins once more
         for _ in range(3):
             await checkpoint()
-        [(again, waiting)] = alarm._due.values()
-        assert waiting == {third}
+        [due] = alarm._due.values()
+        assert due.signals == {third}
+        again = due.timer
+        tasks.start_soon(alarm.within, 7, 60.0, Signal())  # who knows it better
+        await checkpoint()
+        assert again.cancelled()
+        again = due.timer
+        assert again.when() < timer.when()
         tasks.cancel_scope.cancel()
     assert alarm._due == {}
     assert again.cancelled()

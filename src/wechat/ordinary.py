@@ -54,7 +54,7 @@ def _is_answer(conduct: Conduct, rec: Record, at: int, message: Incoming, ask: A
     """Whether it can be nothing but an answer to the question that stands, and comes in time."""
     if message.kind != "text" or ask.accept is not None or isinstance(ask, Reopening) or conduct.before:
         return False
-    if rec.shown is None or at < rec.shown or rec.late(at) > 0:
+    if rec.early(at) or rec.late(at) > 0:
         return False
     word = normal(message.text)
     if word in conduct.cancel or word in conduct.back:

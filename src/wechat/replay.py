@@ -474,11 +474,13 @@ class Machine:
         self.intent = True
 
     def _result(self, entry: journal.Result) -> None:
-        step = self._steps(entry)
-        try:
+        step, token = self._steps(entry), running.set(None)
+        try:  # what restores it may be the user's own code, which is no part of the dialog
             value = journal.restore(entry.value, step.function.returns)
-        except Exception as error:  # what restores it may be the user's own code
+        except Exception as error:
             self.diverge(f"a result of {entry.name!r} that is none any more ({error!r})", repr(step))
+        finally:
+            running.reset(token)
         self.at = entry.at
         if self.streams and not isinstance(value, str):
             self._go(None, NotACommand(f"stream({step!r}) got {type(value).__name__}, which is no text"))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import inspect
 import logging
 import os
@@ -379,7 +380,7 @@ class Runtime:
         self.after_fork()
         self.worker.stopping = True
         end = self.monotonic() + grace
-        while under_way := {*self._tasks, *self._here}:
+        while under_way := {*self._tasks, *(said for said in self._here if not said.done())}:
             left = end - self.monotonic()
             done, _ = await asyncio.wait(under_way, timeout=max(0, left) if self._halting() else None)
             if not done:
@@ -404,6 +405,12 @@ class Runtime:
         self.after_fork()
         works, task = self.worker.works, self._spawn(work)
         task.add_done_callback(lambda _: works.discard(name))  # if it never began
+        task.add_done_callback(_complain)
+
+    def go_on(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do `work` beside, of whoever was cancelled: perhaps with all others, for the event loop ends, and then it is not done."""
+        task = self._spawn(work)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # as `asyncio.gather` says it of what it leaves
         task.add_done_callback(_complain)
 
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -450,11 +457,13 @@ class Held:
     """
 
     task: asyncio.Task[Any] | None = None
+    _in_its_own = False
 
     def __init__(
         self, runtime: Runtime, delivery: Delivery, drive: Drive, budget: Budget | None, gone: Gone | None
     ) -> None:
         self._runtime, self.delivery, self.drive, self._budget, self._gone = runtime, delivery, drive, budget, gone
+        self._cut = False  # whether whoever pushed is to wait no more, though the store says nothing
         self._dismissed = False  # whether it is to look no more, for nothing could be put on record in time
         drive.unsettled = budget is not None
         self._listening: asyncio.Task[None] | None = None
@@ -463,22 +472,27 @@ class Held:
 
     async def at_once(self, work: turn.Effects) -> bool:
         """Look, as far as that goes without a task of its own: for most deliveries, to the end. Gives whether it is over."""
-        self.task = asyncio.current_task(self._loop)
+        self.task, self._in_its_own = asyncio.current_task(self._loop), False
         try:
             reply = await self.drive.at_once(work)
         except asyncio.CancelledError:
-            if self._dismissed and _uncancelled(self.task):
+            if self._dismissed:
                 self.drive.end(work)
-                return True
-            self._runtime.spawn(self.drive.run(work))
-            raise
+            else:
+                self._runtime.go_on(self.drive.run(work))
+            if not (self._cut and _uncancelled(self.task)):
+                raise
+            return True
         except BaseException:
             self.drive.end(work)
             raise
-        over = self.drive.stands is None
-        if over and not self.said.done():
+        finally:
+            self._in_its_own = True
+        if self._cut:  # and the store has swallowed that
+            _uncancelled(self.task)
+        if self.drive.stands is None and not self.said.done():
             self.said.set_result(reply)
-        return over
+        return self.drive.stands is None
 
     async def look(self, work: turn.Effects) -> None:
         """Look on, whether or not anybody still waits."""
@@ -539,7 +553,7 @@ class Held:
         error.__cause__ = self.drive.trouble
         self.said.set_exception(error)
         self._dismissed = True
-        if self.task is not None:
+        if not self._cut_short() and self.task is not None:
             self.task.cancel()
 
     def _give_up(self) -> None:
@@ -550,6 +564,15 @@ class Held:
         self.delivery.open = False
         if not self.said.done():
             self.said.set_result(said)
+            self._cut_short()
+
+    def _cut_short(self) -> bool:
+        """Whoever pushed still looks itself, and is to wait for the store no more. Gives whether it is so."""
+        if self._in_its_own or self.task is None:
+            return False
+        self._cut = True
+        self.task.cancel()
+        return True
 
     def _judge(self, budget: Budget) -> None:
         """A delivery may be left waiting while the budget lasts."""
@@ -600,10 +623,11 @@ class Drive:
         """As far as it goes without waiting for more than the store, which is asked once. Gives what came of it, or ``stands``."""
         came: Any = None
         carry, patience, self._patience = self._runtime.carry, self._patience, 0
+        apart = contextvars.copy_context().run  # what a dialog sets is none of whoever pushed
         self._runtime.begun(self)
         try:
             while True:
-                self.stands = work.send(came)
+                self.stands = apart(work.send, came)
                 if type(self.stands) not in AT_ONCE:
                     return None
                 came = await carry[type(self.stands)](self, self.stands)

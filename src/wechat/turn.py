@@ -364,10 +364,11 @@ def _met(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Liv
         return None
     rec = desk.rec.copy()
     record.settle(rec, desk.now)
-    attempt = ordinary.met(conduct, delivery, rec, desk.now, owner, live.machine)
+    machine, live.machine = live.machine, None  # whatever becomes of it now, it stands no more where it was kept
+    attempt = ordinary.met(conduct, delivery, rec, desk.now, owner, machine)
     if attempt is None:
+        live.machine = machine
         return None
-    live.machine = None
     if (yield from desk.write(rec, turns=attempt.reports)):
         return Visit("claimed", attempt, tuple(attempt.beside))
     if attempt.machine is not None:

@@ -75,7 +75,7 @@ MUTANTS: list[Mutant] = [
             ("a picture that is asked for is not typed", " or ask.accept is not None", ""),
             ("what opens a dialog anew is no answer", " or isinstance(ask, Reopening)", ""),
             ("the hooks before a message see it first", " or conduct.before", ""),
-            ("an ordinary answer was asked for", "if rec.shown is None or at < rec.shown or", "if"),
+            ("an ordinary answer was asked for", "if rec.early(at) or", "if"),
             ("an ordinary answer is in time", " or rec.late(at) > 0", ""),
             (
                 "a cancel word is no ordinary answer",

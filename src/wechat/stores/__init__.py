@@ -152,32 +152,44 @@ class Signal:
         return self._set
 
 
+#: seconds that two may be apart who say when the same moment is
+APART = 0.05
+
+
 class Alarm:
     """Wakes all who wait for the same moment with one timer, where many do. For one event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._due: dict[int, tuple[asyncio.TimerHandle, set[Signal]]] = {}
+        self._due: dict[int, Due] = {}
 
     async def within(self, moment: int, seconds: float, signal: Signal) -> None:
-        """Wait for the signal until that moment, which is so many seconds away."""
+        """Wait for the signal until that moment, which is so many seconds away: as far as anybody knows who waits for it."""
         due = self._due.get(moment)
         if due is None:
-            due = self._due[moment] = self._loop.call_later(seconds, self._over, moment), set()
-        timer, signals = due
-        signals.add(signal)
+            due = self._due[moment] = Due(self._loop.call_later(seconds, self._over, moment))
+        elif self._loop.time() + seconds < due.timer.when() - APART:  # whoever came first knew it less well
+            due.timer.cancel()
+            due.timer = self._loop.call_later(seconds, self._over, moment)
+        due.signals.add(signal)
         try:
             await signal.wait()
         finally:
-            signals.discard(signal)
-            if not signals and self._due.get(moment) is due:  # it is not over
-                timer.cancel()
+            due.signals.discard(signal)
+            if not due.signals and self._due.get(moment) is due:  # it is not over
+                due.timer.cancel()
                 del self._due[moment]
 
     def _over(self, moment: int) -> None:
-        _, signals = self._due.pop(moment)
-        for signal in signals:
+        for signal in self._due.pop(moment).signals:
             signal.wake()
+
+
+class Due:
+    """Who waits for one moment."""
+
+    def __init__(self, timer: asyncio.TimerHandle) -> None:
+        self.timer, self.signals = timer, set[Signal]()
 
 
 class Bell:
