@@ -156,7 +156,10 @@ async def _later(seconds: float, work: Coroutine[Any, Any, float]) -> float:
 
 #: how many, in how many seconds their answers come, and whether they join
 ROWS: Mapping[bool, Sequence[tuple[int, float, bool]]] = {
-    False: ((100, 10.0, False), (1_000, 15.0, False), (5_000, 25.0, False), (1_000, 15.0, True)),
+    False: (
+        *((100, 10.0, False), (1_000, 15.0, False), (2_000, 20.0, False), (5_000, 25.0, False)),
+        *((1_000, 15.0, True), (2_000, 15.0, True)),
+    ),
     True: ((100, 5.0, False), (1_000, 10.0, False)),
 }
 
