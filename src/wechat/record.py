@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from copy import copy
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias
@@ -948,9 +948,12 @@ def read(kept: Mapping[str, str]) -> Record:
     unread: list[Unread] = []
     data: dict[str, Datum] = {}
     told: dict[str, int] = {}
+    lines = 0
     for name, text in kept.items():
         letter = name[0]
-        if letter == "s":
+        if letter <= "9":  # a number: of a long dialog, most are
+            lines += 1
+        elif letter == "s":
             seen.append(_read_seen(name[1:], text))
         elif letter == "u":
             unread.append(_read_unread(int(name[1:]), text))
@@ -964,7 +967,7 @@ def read(kept: Mapping[str, str]) -> Record:
     rec.seen = {part.id: part for part in seen}
     unread.sort(key=operator.attrgetter("number"))
     rec.unread, rec.data, rec.told = {item.number: item for item in unread} or _NONE, data or _NONE, told or _NONE
-    rec.journal = Lines(_lines(kept))
+    rec.journal = Lines(_lines(kept, lines))
     return rec
 
 
@@ -993,12 +996,10 @@ def renewed(rec: Record, before: Mapping[str, str], kept: Mapping[str, str]) -> 
     return made
 
 
-def _lines(kept: Mapping[str, str]) -> Iterator[str]:
-    for number in itertools.count():
-        line = kept.get(str(number))
-        if line is None:
-            return
-        yield line
+def _lines(kept: Mapping[str, str], count: int) -> Iterable[str]:
+    """Those of the journal, up to the first that is missing."""
+    numbers = map(str, range(count))
+    return [kept[number] for number in itertools.takewhile(kept.__contains__, numbers)]
 
 
 def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
