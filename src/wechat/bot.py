@@ -331,8 +331,7 @@ class Bot(Router):
         """
         if self.settings.account and message.account != self.settings.account:
             raise BadMessage(f"a push to {message.account!r}, and this bot is {self.settings.account!r}")
-        carried = self._carry(message, patience, gone)
-        return await (carried if self._home.here() else self._home.call(carried))
+        return await self._home.call(self._carry(message, patience, gone))
 
     async def _carry(self, message: Message, patience: float | None, gone: Gone | None) -> Carried:
         if not self._delivered:

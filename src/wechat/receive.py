@@ -532,7 +532,7 @@ class _Reader:
 
     def end(self, name: str) -> None:
         _, children, texts = self._open.pop()
-        text = texts[0] if len(texts) == 1 else "".join(texts)
+        text = "".join(texts)
         value: Any = children or (text if name in VERBATIM else text.strip())
         if not self._open:
             self.root = value

@@ -145,10 +145,6 @@ class Home:
         """Whether the loop still runs, and in this process."""
         return self._loop is not None and self._loop.is_running() and self._pid == os.getpid()
 
-    def here(self) -> bool:
-        """Whether it is the event loop that runs here, so that nothing need be carried over."""
-        return self._loop is asyncio.get_running_loop()
-
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` there, from any event loop."""
         here = asyncio.get_running_loop()

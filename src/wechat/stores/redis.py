@@ -116,9 +116,8 @@ class RedisStore:
         return loaded
 
     async def patch(self, key: str, version: str, patch: Patch) -> Written | Loaded:
-        drop = [_name(name) for name in patch.drop] if patch.drop else []
-        put = [text for named in patch.put.items() for text in named]
-        put[::2] = [_name(name) if name.startswith(_VERSION) else name for name in patch.put]
+        drop = [_name(name) for name in patch.drop]
+        put = [text for name, value in patch.put.items() for text in (_name(name), value)]
         expires, wake = "" if patch.expires is None else patch.expires, int(patch.wake)
         done, now, *more = await self._run("patch", key, version, patch.version, expires, wake, len(drop), *drop, *put)
         if not done:
