@@ -538,6 +538,29 @@ def test_whoever_waits_for_a_store_that_says_nothing_is_told_in_time_and_may_go_
     anyio.run(talk)
 
 
+def test_a_worker_that_was_frozen_listens_to_its_store_before_it_tells_that_there_is_none() -> None:
+    """Its timers and the store's answer come in the same moment, and to be understood an answer takes a little longer."""
+    clock = SimpleNamespace(now=100.0)
+
+    async def talk() -> str | None:
+        store = Slow()
+        bot = order_bot(store)
+        runtime = bot._runtime = Runtime(
+            store, bot._hooks, bot._report, monotonic=lambda: clock.now, patience=Patience(answer=2, more=60)
+        )
+        store.lets.clear()
+        delivery = asyncio.create_task(bot.deliver(message("order")))
+        await until(lambda: store.asked)
+        clock.now += 10
+        await until(lambda: not runtime._new)  # its timers are set, and it is late
+        for _ in range(5):
+            await asyncio.sleep(0)
+        store.lets.set()
+        return said(await delivery)
+
+    assert anyio.run(talk) == "what?"
+
+
 def test_whoever_hangs_up_while_the_store_says_nothing_is_let_go_and_its_message_is_written_later() -> None:
     async def talk() -> str | None:
         store, hung_up = Slow(), asyncio.Event()

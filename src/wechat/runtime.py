@@ -542,8 +542,8 @@ class Held:
         """Its sender is told where not even anything of it is on record; but a write may be under way."""
         if self.drive.reached or self.said.done():
             return
-        if more:
-            self._at(told + more, self._ask_whether_reached, told, 0)
+        if more:  # from now on: a worker that was frozen is late, and its store's answer comes in the same moment
+            self._timers.append(self._loop.call_later(more, self._ask_whether_reached, told, 0))
             return
         error = StoreUnreachable(f"{self._runtime.store!r} could not be used within {told} s")
         error.__cause__ = self.drive.trouble

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -165,17 +167,16 @@ async def chaos(
         talks = [asyncio.create_task(_later(user, random.random() * over)) for user in people]
         try:
             await asyncio.gather(*talks, *others)
-        except BaseException:
-            print((folder / "log").read_text()[-6000:])
+            kills = await _ended(killing)
+            await wechat.settle()
+            fail_overs = store.fail_overs if isinstance(store, Fleet) else []
+            steps, answers = _judge(wechat, people, (folder / "ledger").read_text(), fail_overs)
+        except BaseException as error:
+            _show(folder, environment["CHAOS_STORE"], error)
             raise
         finally:
-            for task in (*talks, *others):
+            for task in (*talks, *others, killing):
                 task.cancel()
-            killing.cancel()
-        kills = await killing
-        await wechat.settle()
-        fail_overs = store.fail_overs if isinstance(store, Fleet) else []
-        steps, answers = _judge(wechat, people, (folder / "ledger").read_text(), fail_overs)
         moves, results = getattr(store, "moves", 0), sum(user.lost for user in people)
         return Verdict(
             users,
@@ -188,6 +189,19 @@ async def chaos(
             sum(u.unseen for u in people),
             Lost(len(fail_overs), moves, results, answers) if fail_overs else None,
         )
+
+
+async def _ended(killing: asyncio.Task[int]) -> int:
+    killing.cancel()
+    return await killing
+
+
+def _show(folder: Path, store: str, error: BaseException) -> None:
+    """What is known of a run that failed: what the workers logged, and what is kept of whom it is about."""
+    print((folder / "log").read_text()[-6000:])
+    if isinstance(error, Broken) and error.user:
+        looking = ["inspect", error.user, "--account", ACCOUNT, "--store", store]
+        print(subprocess.run([sys.executable, "-m", "wechat", *looking], capture_output=True, text=True).stdout)
 
 
 async def _later(user: User, seconds: float) -> None:

@@ -106,13 +106,18 @@ async def exchange(port: int, request: bytes) -> tuple[int, bytes]:
     finally:
         writer.close()
     head, separator, content = came.partition(b"\r\n\r\n")
-    if not separator:
-        raise EOFError("the worker hung up")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    if not separator or length is None or len(content) < int(length[1]):
+        raise EOFError("the worker hung up")  # it may do so between head and body: that is no answer either
     return int(head.split(b" ", 2)[1]), content
 
 
 class Broken(AssertionError):
-    """What a user saw is not what was promised."""
+    """What a user saw is not what was promised. `user`: whose, where it is one user's."""
+
+    def __init__(self, what: str, user: str = "") -> None:
+        super().__init__(what)
+        self.user = user
 
 
 class User:
@@ -149,7 +154,7 @@ class User:
             if typed == "继续":
                 await asyncio.sleep(0.5)
             said = await self._say(typed)
-        raise Broken(f"{self.name} never came to an end: {self.seen}")
+        raise Broken(f"{self.name} never came to an end: {self.seen}", self.name)
 
     def _ended_unseen(self) -> bool:
         """Whether the end may have gone with a push that was not the last, while no later one reached a living worker.
@@ -163,7 +168,7 @@ class User:
         """What to type now; 继续 where nothing was asked."""
         for wrong in ("对话已结束", "太晚了", "程序更新了"):
             if wrong in said:
-                raise Broken(f"{self.name} was told: {said}")
+                raise Broken(f"{self.name} was told: {said}", self.name)
         asked = re.findall(r"第 (\d+) 个，合计 (\d+) \[(.*?)\]", said)
         if asked:
             place, total, receipts = max(
@@ -185,7 +190,8 @@ class User:
         same = used[: len(self.receipts)] == self.receipts[: len(used)]
         if total != sum(self.numbers[:count]) or len(used) != count or not same:
             raise Broken(
-                f"{self.name} has {self.numbers}, {self.receipts}: {count} of them are {total} {used}: {self.seen[-8:]}"
+                f"{self.name} has {self.numbers}, {self.receipts}: {count} of them are {total} {used}: {self.seen[-8:]}",
+                self.name,
             )
         self.receipts = max(used, self.receipts, key=len)
 
