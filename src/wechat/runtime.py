@@ -449,11 +449,11 @@ UNHEARD = object()
 class Held:
     """A delivery that is here. Whatever answers it sets ``said``: its own look, whoever binds its reply, or its time.
 
-    ``task`` is where it looks: first whoever pushed does, then one of its own.
+    It looks in the task of ``_whoever_pushed``, and where that takes longer than the store does, in a ``task`` of its own.
     """
 
     task: asyncio.Task[Any] | None = None
-    _in_its_own = False
+    _whoever_pushed: asyncio.Task[Any] | None = None
 
     def __init__(
         self, runtime: Runtime, delivery: Delivery, drive: Drive, budget: Budget | None, gone: Gone | None
@@ -468,7 +468,7 @@ class Held:
 
     async def at_once(self, work: turn.Effects) -> bool:
         """Look, as far as that goes without a task of its own: for most deliveries, to the end. Gives whether it is over."""
-        self.task, self._in_its_own = asyncio.current_task(self._loop), False
+        here = self._whoever_pushed = asyncio.current_task(self._loop)
         try:
             reply = await self.drive.at_once(work)
         except asyncio.CancelledError:
@@ -476,16 +476,16 @@ class Held:
                 self.drive.end(work)
             else:
                 self._runtime.go_on(self.drive.run(work))
-            if not (self._cut and _uncancelled(self.task)):
+            if not (self._cut and _uncancelled(here)):
                 raise
             return True
         except BaseException:
             self.drive.end(work)
             raise
         finally:
-            self._in_its_own = True
+            self._whoever_pushed = None
         if self._cut:  # and the store has swallowed that
-            _uncancelled(self.task)
+            _uncancelled(here)
         if self.drive.stands is None and not self.said.done():
             self.said.set_result(reply)
         return self.drive.stands is None
@@ -564,10 +564,10 @@ class Held:
 
     def _cut_short(self) -> bool:
         """Whoever pushed still looks itself, and is to wait for the store no more. Gives whether it is so."""
-        if self._in_its_own or self.task is None:
+        if self._whoever_pushed is None:
             return False
         self._cut = True
-        self.task.cancel()
+        self._whoever_pushed.cancel()
         return True
 
     def _judge(self, budget: Budget) -> None:
