@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import http.client
 import ipaddress
 import json
 import re
@@ -894,6 +895,24 @@ def test_a_proxy_that_comes_byte_by_byte_is_waited_for_no_longer_than_any(
     code, found = check("https://bot.example/wechat", "--timeout", "0.5")
     assert (code, found["certificate"]["found"]) == (1, "there is no TLS: no answer in 0.5 s")
     assert there.dripped < 200
+
+
+def test_what_comes_is_let_go_also_where_it_is_no_answer(
+    server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.13 complains of a response that is found open when it is thrown away, at any later time."""
+    begun = list[http.client.HTTPResponse]()
+    begin = http.client.HTTPResponse.begin
+
+    def noted(response: http.client.HTTPResponse) -> None:
+        begun.append(response)
+        begin(response)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "begin", noted)
+    there = check_url.wire.place(f"http://127.0.0.1:{server(lambda came: b'').port}/wechat")
+    with pytest.raises(check_url.wire.NoAnswer):
+        check_url.wire.line(there, 5).ask("GET", {})
+    assert [response.isclosed() for response in begun] == [True]
 
 
 @contextlib.contextmanager

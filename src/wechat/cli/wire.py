@@ -265,7 +265,11 @@ def _begun(sock: socket.socket, method: str, request: bytes, until: float) -> ht
     sock.sendall(request)
     coming = cast(socket.socket, _Coming(sock, until))  # of a socket, a response uses nothing but makefile()
     response = http.client.HTTPResponse(coming, method=method)
-    response.begin()
+    try:
+        response.begin()
+    except BaseException:
+        response.close()
+        raise
     return response
 
 
