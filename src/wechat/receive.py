@@ -506,11 +506,16 @@ def _of_xml(body: bytes) -> dict[str, Any]:
 
 
 class _Reader:
-    """Builds the tree while the parser reads; refuses what a push never has."""
+    """Builds the tree while the parser reads; refuses what a push never has.
+
+    Text counts where nothing is nested, so the text since the last tag is all that need be known.
+    """
 
     def __init__(self) -> None:
         self.root: dict[str, Any] | str | None = None
-        self._open: list[tuple[str, dict[str, Any], list[str]]] = []
+        self._open: list[dict[str, Any]] = []  # what each open element holds
+        self._texts: list[str] = []
+        self.text = self._texts.append
 
     def refuse(self, *_: Any) -> Any:
         raise BadMessage("a DOCTYPE, an entity or an instruction has no place in a push")
@@ -524,20 +529,18 @@ class _Reader:
             raise BadMessage("the root of a push is <xml>", name)
         if len(self._open) >= DEPTH:
             raise BadMessage("the XML is nested too deep")
-        self._open.append((name, {}, []))
-
-    def text(self, text: str) -> None:
-        if self._open:
-            self._open[-1][2].append(text)
+        self._open.append({})
+        self._texts.clear()
 
     def end(self, name: str) -> None:
-        _, children, texts = self._open.pop()
-        text = "".join(texts)
-        value: Any = children or (text if name in VERBATIM else text.strip())
+        value: Any = self._open.pop()
+        if not value:
+            text = "".join(self._texts)
+            value = text if name in VERBATIM else text.strip()
         if not self._open:
             self.root = value
             return
-        siblings = self._open[-1][1]
+        siblings = self._open[-1]
         if name not in siblings:
             siblings[name] = value
         elif isinstance(siblings[name], list):
@@ -626,11 +629,12 @@ def encode(message: Message) -> str | dict[str, Any]:
     """
     raw = message.raw
     known = _known(raw["MsgType"], message.account, message.openid, message.id, message.created)
+    content = raw.get("Content")
+    if isinstance(content, str) and raw == {**known, "MsgType": "text", "Content": content}:
+        return content
     rest = {name: value for name, value in raw.items() if name not in known or value != known[name]}
     if not known.keys() <= raw.keys():
         rest |= {name: None for name in known if name not in raw}
-    if rest.keys() == {"MsgType", "Content"} and rest["MsgType"] == "text" and isinstance(rest["Content"], str):
-        return rest["Content"]
     return rest
 
 

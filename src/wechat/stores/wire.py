@@ -2,7 +2,7 @@
 
 The package's own client takes a connection out of a pool for each command, packs it in Python and sets a timer to write and
 one to read, which costs as much again as the command itself. Here a connection is kept, and one timer watches over all
-that is asked at once.
+that is asked, one after the other: it looks again when what is asked by then would be late.
 
 Rule 1: answers come in the order of what was asked. A connection that broke off in between is closed: what it would still
         say is nobody's answer any more.
@@ -34,6 +34,8 @@ class Wire:
         connection.socket_timeout = None
         self._connection, self._patience, self._loop = connection, patience, asyncio.get_running_loop()
         self._late = self._closed = False
+        self._until: float | None = None  #: when what is asked is late; None: nothing is asked
+        self._timer: asyncio.TimerHandle | None = None
 
     def pack(self, *command: Any) -> bytes:
         """The command as it is sent. Raises ValueError or TypeError for what cannot be."""
@@ -51,8 +53,9 @@ class Wire:
             return await self._once(packed)
 
     async def _once(self, packed: Sequence[bytes]) -> list[Any]:
-        self._late = False
-        timer = self._loop.call_later(self._patience, self._give_up)
+        self._late, self._until = False, self._loop.time() + self._patience
+        if self._timer is None:
+            self._watch(self._until)
         try:
             await self._connection.send_packed_command(packed, check_health=False)  # it connects where it must
             return [await self._answer() for _ in packed]
@@ -62,7 +65,7 @@ class Wire:
                 raise SlowAnswer(f"no answer within {self._patience:g} s") from error
             raise
         finally:
-            timer.cancel()
+            self._until = None
             if self._closed:  # while it was being opened
                 await self._connection.disconnect(nowait=True)
 
@@ -72,14 +75,25 @@ class Wire:
         except (ResponseError, UnicodeDecodeError) as error:
             return error
 
-    def _give_up(self) -> None:
-        """Whoever waits for the answer, or to send, notices that the connection is gone."""
+    def _watch(self, until: float) -> None:
+        self._timer = self._loop.call_at(until, self._look)
+
+    def _look(self) -> None:
+        """Where it is late, whoever waits for the answer, or to send, notices that the connection is gone."""
+        self._timer = None
+        if self._until is None:
+            return
+        if self._loop.time() < self._until:  # something else is asked by now
+            self._watch(self._until)
+            return
         self._late = True
         self._cut()
 
     async def close(self) -> None:
         """For good: whoever waits for an answer is told that there is none."""
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         self._cut()
         await self._connection.disconnect(nowait=True)
         await asyncio.sleep(0)  # then the socket is closed, too
