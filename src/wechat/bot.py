@@ -193,8 +193,23 @@ class Bot(Router):
     """An account's bot. Register dialogs on it as on a `Router`, and hand it to one of `wechat.web`.
 
     Settings are argument, else variable, else default; a wrong one raises `ConfigurationError`, which names both and says
-    what would be right. Nothing is opened before the first delivery. `waits`: seconds that whoever pushes waits for an answer,
-    where that is not WeChat's five: a gateway in between may give up sooner.
+    what would be right. Nothing is opened before the first delivery.
+
+    - `token` (``WECHAT_TOKEN``): the Token of the account's server settings, 3 to 32 letters and digits.
+    - `account` (``WECHAT_ACCOUNT``): the account's original id, ``gh_…``; None: whose push comes first.
+    - `appid` (``WECHAT_APPID``), ``wx…``, and `aes_key` (``WECHAT_AES_KEY``), the 43 characters of EncodingAESKey, two while it
+      is changed: those of the safe mode. Pushes in clear are refused then, unless `plaintext`.
+    - `store` (``WECHAT_STORE``): where conversations are kept: ``sqlite:///file``, ``redis://host:6379/0``, ``memory://``, or an
+      object with the methods of `wechat.stores.Store`; else ``wechat-dialog.db`` in the working folder.
+    - `expire`: seconds that an ask waits, unless its route or it says otherwise; `math.inf`: for ever.
+    - `cancel`, `back`, `fetch`: the words that end a dialog, go a question back, and fetch an answer that came late.
+    - `texts`: what is said by itself: a `Texts`, or a function of the message that gives one.
+    - `timezone`: of `now()` and of dates, by its name in the tz database.
+    - `slow`: what becomes of a push whose answer takes long: "hold" it, or answer it with a "placeholder".
+    - `waits`: seconds that whoever pushes waits, where a gateway gives up sooner than WeChat, which waits five.
+    - `log_text`: whether the log may hold what people wrote.
+
+    Source: "接入概述", "消息加解密说明" of WeChat's documentation.
     """
 
     def __init__(
