@@ -525,10 +525,10 @@ class _Reader:
             raise BadMessage("a push is UTF-8", encoding)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        if not self._open and name != "xml":
-            raise BadMessage("the root of a push is <xml>", name)
         if len(self._open) >= DEPTH:
             raise BadMessage("the XML is nested too deep")
+        if not self._open and name != "xml":
+            raise BadMessage("the root of a push is <xml>", name)
         self._open.append({})
         self._texts.clear()
 

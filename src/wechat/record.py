@@ -1007,14 +1007,12 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
     put: dict[str, str] = {}
     if _head_values(before) != _head_values(after):
         put["h"] = _head(after)
-    same = after.journal.begins_as(before.journal)
+    same, length = after.journal.begins_as(before.journal), len(after.journal)
     for i, line in enumerate(after.journal.since(same), same):
         put[str(i)] = line
-    length = len(after.journal)
     drop = [str(i) for i in range(length, len(before.journal))] if length < len(before.journal) else []
-    for letter, parts, write in _PARTS:
-        old, new = parts(before), parts(after)
-        if not (old or new):
+    for (letter, write), old, new in zip(_PARTS, _parts(before), _parts(after), strict=True):
+        if old is new:
             continue
         # parts are frozen, and a copy shares them
         for key, value in [(key, value) for key, value in new.items() if old.get(key) is not value]:
@@ -1120,11 +1118,13 @@ def _read_unread(number: int, text: str) -> Unread:
     return item
 
 
-#: what has fields of its own: their letter, the parts by their names, how one is written
-_PARTS: tuple[tuple[str, Callable[[Record], Mapping[Any, Any]], Callable[[Any], str]], ...] = (
-    ("s", operator.attrgetter("seen"), _seen),
-    ("u", operator.attrgetter("unread"), _part),
-    ("d", operator.attrgetter("data"), _part),
-    ("t", operator.attrgetter("told"), compact),
-    ("p", operator.attrgetter("partials"), _part),
+#: what has fields of its own: their letter, and how one is written
+_PARTS: tuple[tuple[str, Callable[[Any], str]], ...] = (
+    ("s", _seen),
+    ("u", _part),
+    ("d", _part),
+    ("t", compact),
+    ("p", _part),
 )
+#: and all of them by their names, in that order
+_parts = operator.attrgetter("seen", "unread", "data", "told", "partials")
