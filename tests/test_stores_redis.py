@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -27,6 +28,7 @@ from wechat import Bot, ConfigurationError, TextMessage, record, stores
 from wechat.errors import StoreUnreachable, UnknownFormat
 from wechat.stores import Loaded, Patch, Written
 from wechat.stores.redis import RedisStore
+from wechat.stores.wire import Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -723,6 +725,45 @@ async def test_a_redis_that_stops_reading_is_given_up_in_time_though_not_all_is_
         os.kill(server, signal.SIGCONT)
     assert (await store.load(f"{key}2")).version == ""
     await store.close()
+
+
+async def test_who_asks_while_the_timer_of_another_runs_has_all_its_time() -> None:
+    clock, timers = SimpleNamespace(now=0.0), list[tuple[float, Callable[[], None]]]()
+    said, hung_up = asyncio.Event(), asyncio.Event()
+
+    class Connection:
+        _writer = SimpleNamespace(transport=SimpleNamespace(abort=hung_up.set))
+
+        async def send_packed_command(self, packed: Any, check_health: bool) -> None: ...
+
+        async def read_response(self) -> str:
+            while not said.is_set():
+                await checkpoint()
+                if hung_up.is_set():
+                    raise redis.exceptions.ConnectionError
+            said.clear()
+            return "+"
+
+        async def disconnect(self, nowait: bool) -> None: ...
+
+    def call_at(when: float, do: Callable[[], None]) -> Any:
+        timers.append((when, do))
+        return SimpleNamespace()
+
+    wire = Wire(Connection(), 10)
+    wire._loop = SimpleNamespace(time=lambda: clock.now, call_at=call_at)  # type: ignore[assignment]
+    said.set()
+    assert await wire.ask([b"one"]) == ["+"]
+    clock.now = 9
+    asking = asyncio.ensure_future(wire.ask([b"two"]))
+    await checkpoint()
+    for clock.now in (10, 19):
+        when, look = timers[-1]
+        assert (when, hung_up.is_set()) == (clock.now, False)
+        look()
+    with pytest.raises(redis.exceptions.TimeoutError, match="no answer within 10 s"):
+        await asking
+    assert len(timers) == 2
 
 
 async def test_who_is_asked_apart_takes_no_flight_from_the_others(store: RedisStore, key: str) -> None:
