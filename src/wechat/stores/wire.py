@@ -92,8 +92,6 @@ class Wire:
     async def close(self) -> None:
         """For good: whoever waits for an answer is told that there is none."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
         self._cut()
         await self._connection.disconnect(nowait=True)
         await asyncio.sleep(0)  # then the socket is closed, too
