@@ -72,16 +72,18 @@ def key() -> str:
 
 
 async def count(store: RedisStore, key: str, times: int) -> None:
-    """Add one so many times, with the same patch where nobody knows whether it was written."""
-    known: Loaded = await again(lambda: store.load(key))
-    for _ in range(times):
-        while True:
-            patch = Patch(f"{id(store)}-{next(_names)}", {"n": str(int(known.fields.get("n", "0")) + 1)})
+    """Add one so many times, with the same patch where nobody knows whether it was written.
+
+    What was written, and followed by another's write before that was known, is known by a field of one's own.
+    """
+    me, known = f"by {next(_names)}", await again(lambda: store.load(key))
+    for done in map(str, range(1, times + 1)):
+        while known.fields.get(me) != done:
+            more = {"n": str(int(known.fields.get("n", "0")) + 1), me: done}
+            patch = Patch(f"{id(store)}-{next(_names)}", more)
             answer = await again(lambda: store.patch(key, known.version, patch))  # noqa: B023
-            if isinstance(answer, Written):
-                known = Loaded(patch.version, patch.put, answer.now)
-                break
-            known = answer
+            written = isinstance(answer, Written)
+            known = Loaded(patch.version, {**known.fields, **more}, answer.now) if written else answer
 
 
 async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
@@ -266,7 +268,7 @@ async def test_writers_lose_no_increment_while_the_slot_moves_to_and_fro(
             for one in (store, store, other):
                 writers.start_soon(count, one, key, 60)
         over = True
-    assert (await store.load(key)).fields == {"n": "180"}
+    assert (await store.load(key)).fields["n"] == "180"
 
 
 # ---- a master that dies ---------------------------------------------------------------------------------------------
@@ -326,7 +328,7 @@ async def test_writers_lose_no_increment_in_a_fail_over_where_replicas_are_waite
         for store in stores:
             tasks.start_soon(count, store, key, 40)
         tasks.start_soon(fail_over)
-    assert (await stores[0].load(key)).fields == {"n": "81"}
+    assert (await stores[0].load(key)).fields["n"] == "81"
     for store in stores:
         await store.close()
 
