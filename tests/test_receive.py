@@ -252,6 +252,88 @@ def test_as_deep_as_a_push_may_be_is_not_too_deep() -> None:
     assert receive.parse(body, ZONE).text == "x"
 
 
+#: what XML is made of, what it must not hold, and what a reader in a hurry may take for something else
+PIECES = (
+    *(
+        "<a>",
+        "</a>",
+        "<b>",
+        "</b>",
+        "<b>2</b>",
+        "<b/>",
+        "<é>2</é>",
+        "<1>2</1>",
+        "<b²>2</b²>",
+        "<b x='1'>2</b>",
+        "<b><c>2</c></b>",
+    ),
+    *("<![CDATA[", "]]>", "]", "]]", "]]x", ">", "&amp;", "&#10;", "&", "<", "<!---->", "<?a?>", "</xml>", "<xml>"),
+    *map(chr, (*range(0x21), 0x7F, 0x85, 0xA0, 0x2028, 0x3000, 0xD800, 0xFEFF, 0xFFFD, 0xFFFE, 0xFFFF, 0x10FFFF)),
+    *("\r\n", "x", "你好", "😀"),
+)
+#: where they may stand
+PLACES = (
+    *("<Content>{}</Content>", "<Content><![CDATA[{}]]></Content>", "<Content>x{}x</Content>"),
+    *(
+        "<Content><![CDATA[x{}x]]></Content>",
+        "<Content>{}<![CDATA[x]]></Content>",
+        "<Content><![CDATA[x]]>{}</Content>",
+    ),
+    *("<c>{}</c>", "<c><![CDATA[{}]]></c>", "<c>x{}</c>", "<c><![CDATA[{}x]]></c>"),
+    *("{}<c>1</c>", "<c>1</c>{}", "<c>1</c>{}<d>2</d>", "<c>1</c><b>1</b>{}", "{}", "<c{}>1</c>", "<{}>1</{}>"),
+)
+
+
+def read(body: bytes) -> Any:
+    """The fields, or that there are none."""
+    try:
+        return receive.fields(body)
+    except BadMessage:
+        return BadMessage
+
+
+some = st.sampled_from(PIECES) | st.text(max_size=5)
+some_element = st.builds(
+    lambda name, around, pieces: f"<{name}>{around[0]}{''.join(pieces)}{around[1]}</{name}>",
+    st.sampled_from(("a", "b", "c", "Content", "é", "1")),
+    st.sampled_from((("<![CDATA[", "]]>"), ("", ""))),
+    st.lists(some, max_size=2),
+)
+
+
+def assert_read_as_any(inside: str) -> None:
+    """Whether or not a push is written as most are, what it says is the same."""
+    body = f"<xml>{inside}</xml>".encode("utf-8", "surrogatepass")
+    assert read(body) == read(b'<?xml version="1.0"?>' + body)
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_push_reads_the_same_whether_or_not_it_is_written_as_most_are(piece: str) -> None:
+    for place in PLACES:
+        assert_read_as_any(place.replace("{}", piece))
+
+
+@given(st.lists(some_element, max_size=3) | st.lists(some_element | some))
+def test_whatever_is_pushed_reads_the_same_as_any(pieces: list[str]) -> None:
+    assert_read_as_any("".join(pieces))
+
+
+@pytest.mark.parametrize("text", ["", "[微笑]", "]", "]]", "a]]b", " ", "<a>", "&amp;", "é\n", "]]]"])
+def test_whatever_a_user_writes_is_what_was_written(text: str) -> None:
+    body = push(elements(Content=text, MsgId="1"))
+    for each in (
+        body,
+        b"\n" + body.replace(b"</MsgType>", b"</MsgType>\r\n  ") + b"\n",
+        b'<?xml version="1.0"?>' + body,
+    ):
+        assert receive.parse(each, ZONE).text == text
+
+
+def test_half_a_character_is_no_text() -> None:
+    with pytest.raises(BadMessage):
+        receive.fields(push(elements(Content="é", MsgId="1")).replace(b"\xc3\xa9", b"\xc3"))
+
+
 def test_stray_text_is_ignored() -> None:
     assert receive.parse(push("stray" + elements(Content="x", MsgId="1")), ZONE).text == "x"
 

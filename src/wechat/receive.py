@@ -486,6 +486,34 @@ def _whole(text: str) -> str:
 
 
 def _of_xml(body: bytes) -> dict[str, Any]:
+    return _flat(body) or _tree(body)
+
+
+@functools.cache
+def _elements() -> re.Pattern[str]:
+    """An element that holds a text, and only characters that XML may hold: its name, and the text as CDATA or in clear.
+
+    What is none, is taken as a whole and without a name: so nothing is read twice, whatever somebody sends.
+    """
+    not_xml = r"\x00-\x08\x0b-\x1f\ufffe\uffff"
+    cdata = rf"<!\[CDATA\[([^\]{not_xml}]*(?:\](?!\]>)[^\]{not_xml}]*)*)\]\]>"
+    return re.compile(rf"<([A-Za-z_]\w{{,63}})>(?:{cdata}|([^<&\]{not_xml}]*))</\1>[ \t\r\n]*|(?s:.+)", re.ASCII)
+
+
+def _flat(body: bytes) -> dict[str, str]:
+    """The fields of a push as WeChat writes most of them: one element after the other; {} of any other, for `_tree` to read."""
+    try:
+        text = body.strip(b" \t\r\n").decode()
+    except UnicodeDecodeError:
+        return {}
+    if not (text.startswith("<xml>") and text.endswith("</xml>")):
+        return {}
+    found = _elements().findall(text[5:-6].lstrip(" \t\r\n"))
+    made = {name: cdata or clear if name in VERBATIM else (cdata or clear).strip() for name, cdata, clear in found}
+    return made if len(made) == len(found) and "" not in made else {}
+
+
+def _tree(body: bytes) -> dict[str, Any]:
     reader = _Reader()
     parser = expat.ParserCreate("utf-8")  # what the body names would be looked up among Python's codecs
     parser.XmlDeclHandler = reader.declaration
