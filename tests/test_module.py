@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from talk import ACCOUNT, Chat
-from wechat import Bot, ConfigurationError, Event, Image, Message, News, UnsubscribeEvent, ask, module, step
+from wechat import Article, Bot, ConfigurationError, Event, Image, Message, News, UnsubscribeEvent, ask, module, step
 from wechat.bot import UnexpectAnswer
 
 
@@ -95,7 +95,7 @@ def test_a_tuple_says_what_its_name_says() -> None:
     news, bare = talk.say("a"), talk.say("b")
     assert isinstance(news, News)
     assert isinstance(bare, News)
-    assert vars(news.articles[0]) == {"title": "t", "url": "http://u", "description": "d", "image": "http://p"}
+    assert news.articles[0] == Article("t", "http://u", "d", "http://p")
     assert bare.articles[0].image == ""
     assert [talk.say(text) for text in "cdef"] == ["5", None, "text", "x]]></Content>"]
 

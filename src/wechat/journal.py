@@ -268,10 +268,10 @@ class Lines(Sequence[str]):
 
     def begins_as(self, other: Sequence[str]) -> int:
         """How many lines both begin with."""
-        shorter = min(len(self), len(other))
         if isinstance(other, Lines) and other._shared is self._shared:
-            return shorter
-        return next((i for i, (one, two) in enumerate(zip(self, other, strict=False)) if one != two), shorter)
+            return min(self._count, other._count)
+        pairs = enumerate(zip(self, other, strict=False))
+        return next((i for i, (one, two) in pairs if one != two), min(len(self), len(other)))
 
 
 # ---- values ---------------------------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ class Medium(msgspec.Struct, frozen=True, gc=False):
         return [left] * bool(left) + [say for say in says if not isinstance(say, str)]
 
     def join(self, says: Sequence[Any]) -> Any:
-        texts = "\n".join(say for say in says if isinstance(say, str))
+        texts = "\n".join([say for say in says if isinstance(say, str)])
         return texts or next(iter(says), None)
 
     def public(self, says: Sequence[Any]) -> Any:

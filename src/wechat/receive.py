@@ -327,10 +327,9 @@ def silent(message: Message) -> bool:
 
 def build(raw: Mapping[str, Any], timezone: dt.tzinfo, id: str | None = None) -> Message:
     """The typed message of these fields. Raises `BadMessage` where one is missing without which there is no sender or time."""
-    for name in ("ToUserName", "FromUserName", "MsgType"):
-        _required(raw, name)
+    _require(raw, "ToUserName", "FromUserName", "MsgType")
     if raw["MsgType"] == "event":
-        _required(raw, "Event")
+        _require(raw, "Event")
     seconds = _seconds(raw)
     message = _typed(raw, dt.datetime.fromtimestamp(seconds, timezone), _id(raw) if id is None else id)
     message.__dict__["created"] = seconds  # which it would else find out from its time
@@ -339,23 +338,25 @@ def build(raw: Mapping[str, Any], timezone: dt.tzinfo, id: str | None = None) ->
 
 def _typed(raw: Mapping[str, Any], time: dt.datetime, id: str) -> Message:
     account = sys.intern(raw["ToUserName"])  # there are few, and many conversations have each
-    common = {"id": id, "openid": raw["FromUserName"], "account": account, "raw": raw}
     if raw["MsgType"] == "event":
         event = raw["Event"].lower()
         cls, readers = EVENTS.get(event, (Event, _NONE))
-        common |= {"event": event, "key": _text("EventKey")(raw)}
+        more = {"event": event, "key": _text("EventKey")(raw)}
     else:
         cls, readers = MESSAGES.get(raw["MsgType"], (Message, _NONE))
-    return cls(time=time, **common, **{name: read(raw) for name, read in readers.items()})
+        more = {}
+    for name, read in readers.items():
+        more[name] = read(raw)
+    return cls(id=id, openid=raw["FromUserName"], account=account, time=time, raw=raw, **more)
 
 
-def _required(raw: Mapping[str, Any], name: str) -> str:
-    value = raw.get(name)
-    if not isinstance(value, str) or not value:
-        raise BadMessage(f"{name} is missing")
-    if not value.isprintable():  # JSON can spell what no reply in XML could be addressed to
-        raise BadMessage(f"{name} is no name", value)
-    return value
+def _require(raw: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        value = raw.get(name)
+        if not isinstance(value, str) or not value:
+            raise BadMessage(f"{name} is missing")
+        if not value.isprintable():  # JSON can spell what no reply in XML could be addressed to
+            raise BadMessage(f"{name} is no name", value)
 
 
 #: up to the year 5138; more overflows

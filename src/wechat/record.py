@@ -173,11 +173,6 @@ class Record(msgspec.Struct, gc=False):
         made.journal, made.seen = Lines.of(self.journal), {**self.seen}
         return made
 
-    @property
-    def partials(self) -> Mapping[str, Partial]:
-        """What there is of its one, as of parts of which there may be several."""
-        return _NONE if self.partial is None else {"": self.partial}
-
     def next(self) -> Seen | None:
         """The message whose turn comes next; None while an older one is being checked."""
         for seen in self.seen.values():
@@ -1007,11 +1002,13 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
     put: dict[str, str] = {}
     if _head_values(before) != _head_values(after):
         put["h"] = _head(after)
-    same, length = after.journal.begins_as(before.journal), len(after.journal)
+    same = after.journal.begins_as(before.journal)
     for i, line in enumerate(after.journal.since(same), same):
         put[str(i)] = line
-    drop = [str(i) for i in range(length, len(before.journal))] if length < len(before.journal) else []
-    for (letter, write), old, new in zip(_PARTS, _parts(before), _parts(after), strict=True):
+    length, before_length = len(after.journal), len(before.journal)
+    drop = [str(i) for i in range(length, before_length)] if length < before_length else []
+    for letter, write, part in _PARTS:
+        old, new = part(before), part(after)
         if old is new:
             continue
         # parts are frozen, and a copy shares them
@@ -1020,6 +1017,11 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
                 put[f"{letter}{key}"] = write(value)
         if not old.keys() <= new.keys():
             drop += [f"{letter}{key}" for key in old if key not in new]
+    if after.partial != before.partial:
+        if after.partial is None:
+            drop.append("p")
+        else:
+            put["p"] = _part(after.partial)
     if put and not (before.seen or before.journal):  # it may be the first that is written of it
         put["h"] = _head(after)
     return put, drop
@@ -1118,13 +1120,10 @@ def _read_unread(number: int, text: str) -> Unread:
     return item
 
 
-#: what has fields of its own: their letter, and how one is written
-_PARTS: tuple[tuple[str, Callable[[Any], str]], ...] = (
-    ("s", _seen),
-    ("u", _part),
-    ("d", _part),
-    ("t", compact),
-    ("p", _part),
+#: of what there may be several, each with a field of its own: its letter, how one is written, and all of them by their names
+_PARTS: tuple[tuple[str, Callable[[Any], str], Callable[[Record], Mapping[Any, Any]]], ...] = (
+    ("s", _seen, operator.attrgetter("seen")),
+    ("u", _part, operator.attrgetter("unread")),
+    ("d", _part, operator.attrgetter("data")),
+    ("t", compact, operator.attrgetter("told")),
 )
-#: and all of them by their names, in that order
-_parts = operator.attrgetter("seen", "unread", "data", "told", "partials")

@@ -284,7 +284,7 @@ class Machine:
 
     def __init__(self, scripts: Mapping[str, Script], first: str, medium: Medium, *, replaying: bool = False) -> None:
         self._medium, self.replaying = medium, replaying
-        self._parts: list[Part] = []
+        self._parts: tuple[Part, ...] = ()
         self._state: Mapping[str, Any] | None = None  # of one that said `again`: what the next message opens it with
         self._retold = 0  # answers not understood by the ask it stands at
         self._rng: random.Random | None
@@ -415,7 +415,7 @@ class Machine:
                     if isinstance(error, KeyboardInterrupt):
                         raise
         finally:
-            self._parts.clear()
+            self._parts = ()
             running.reset(token)
 
     # ---- entries ----
@@ -571,7 +571,7 @@ class Machine:
             return
         finally:
             running.reset(token)
-        self._parts = [part]
+        self._parts = (part,)
         self._go(None)
 
     def _reopen(self, message: Any) -> None:
@@ -595,14 +595,14 @@ class Machine:
                     part = self._parts[-1]
                     command = part.send(value) if error is None else part.throw(error)
                 except StopIteration as end:
-                    self._parts.pop()
+                    self._parts = self._parts[:-1]
                     value, error = end.value, None
                 except KeyboardInterrupt:
                     raise
                 except (
                     BaseException
                 ) as raised:  # SystemExit, too: it costs this user an apology, not everybody the worker
-                    self._parts.pop()
+                    self._parts = self._parts[:-1]
                     value, error = None, raised
                 else:
                     value, error = self._obey(command)
@@ -705,7 +705,7 @@ class Machine:
     def _part(self, part: Any) -> None:
         if not (inspect.isgenerator(part) or inspect.iscoroutine(part)):
             raise NotACommand(f"call() takes a generator or a coroutine, not {type(part).__name__}")
-        self._parts.append(part)
+        self._parts += (part,)
 
     def _refuse_letters(self, inner: Any, command: Any) -> None:
         """``yield from "text"`` would ask a letter at a time."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
+from msgspec.structs import asdict, force_setattr
 
 if TYPE_CHECKING:
     import regex
@@ -32,15 +33,18 @@ LIMIT = 2047
 class Reply:
     """Something to say; frozen, without addressee."""
 
+    __slots__ = ()
+
 
 def _check(value: Any, *needed: str) -> None:
     """Raises TypeError for a field that is no text, ValueError for a needed one that shows nothing. Makes texts whole."""
-    for name, text in list(vars(value).items()):
+    for name in value.__struct_fields__:
+        text = getattr(value, name)
         if type(text) is str and text.isprintable() and text.strip():  # as most are: nothing in it needs care
             continue
         if not isinstance(text, str):
             raise TypeError(f"{name} must be text, not {type(text).__name__}")
-        object.__setattr__(value, name, _whole(text))
+        force_setattr(value, name, _whole(text))
         if name in needed and not _shown(_whole(text)):
             raise ValueError(f"{name} is empty: WeChat would show a fault")
 
@@ -50,8 +54,7 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-@dataclasses.dataclass(frozen=True)
-class Text(Reply):
+class Text(Reply, msgspec.Struct, frozen=True):
     """Text; newlines and ``<a href>`` are shown."""
 
     text: str
@@ -60,8 +63,7 @@ class Text(Reply):
         _check(self, "text")
 
 
-@dataclasses.dataclass(frozen=True)
-class Image(Reply):
+class Image(Reply, msgspec.Struct, frozen=True):
     """A picture that was uploaded."""
 
     media_id: str
@@ -70,8 +72,7 @@ class Image(Reply):
         _check(self, "media_id")
 
 
-@dataclasses.dataclass(frozen=True)
-class Voice(Reply):
+class Voice(Reply, msgspec.Struct, frozen=True):
     """A voice clip that was uploaded."""
 
     media_id: str
@@ -80,8 +81,7 @@ class Voice(Reply):
         _check(self, "media_id")
 
 
-@dataclasses.dataclass(frozen=True)
-class Video(Reply):
+class Video(Reply, msgspec.Struct, frozen=True):
     """A video that was uploaded."""
 
     media_id: str
@@ -92,8 +92,7 @@ class Video(Reply):
         _check(self, "media_id")
 
 
-@dataclasses.dataclass(frozen=True)
-class Music(Reply):
+class Music(Reply, msgspec.Struct, frozen=True):
     """A link to music; `hq_url` is what is played on Wi-Fi."""
 
     url: str
@@ -106,8 +105,7 @@ class Music(Reply):
         _check(self, "url")
 
 
-@dataclasses.dataclass(frozen=True)
-class Article:
+class Article(msgspec.Struct, frozen=True):
     """One article of a `News`."""
 
     title: str
@@ -134,8 +132,7 @@ class News(Reply):
         object.__setattr__(self, "articles", articles)
 
 
-@dataclasses.dataclass(frozen=True)
-class Transfer(Reply):
+class Transfer(Reply, msgspec.Struct, frozen=True):
     """Hand the user over to customer service: to `agent`, or to whoever is free."""
 
     agent: str = ""
@@ -188,8 +185,9 @@ def encode(reply: Reply) -> str | dict[str, Any]:
     if isinstance(reply, Text):
         return reply.text
     if isinstance(reply, News):
-        return {"": "news", "articles": [dataclasses.asdict(article) for article in reply.articles]}
-    fields = {name: value for name, value in vars(reply).items() if value != ""}
+        return {"": "news", "articles": [asdict(article) for article in reply.articles]}
+    assert isinstance(reply, msgspec.Struct)
+    fields = {name: value for name, value in asdict(reply).items() if value != ""}
     return {"": _TAG_OF[type(reply)], **fields}
 
 
