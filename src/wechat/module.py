@@ -128,7 +128,7 @@ def _dialog(module: ModuleType, name: str, flagged: bool) -> Callable[[receive.M
 class Row(Route, frozen=True):
     """A row of ROUTER: its kind is a MsgType."""
 
-    def takes(self, message: Any) -> bool:
+    def takes(self, message: Any, word: str) -> bool:
         assert self.pattern is not None
         return bool(message.raw["MsgType"] == self.kind and self.pattern.match(content(message)))
 

@@ -10,6 +10,8 @@ Rule 2: what is not ordinary is left as it was, for the long way; and a turn tha
 
 from __future__ import annotations
 
+import operator
+
 from . import journal, record
 from .attempt import Attempt, Conduct, Delivery, is_repeated
 from .dialog import Ask
@@ -17,12 +19,14 @@ from .record import Record, Seen
 from .replay import Incoming, Machine, Reopening, choice, sign
 from .router import normal
 
+_state, _DONE = operator.attrgetter("state"), {"done"}
+
 
 def is_quiet(rec: Record) -> bool:
     """Whether nobody works at anything, nothing waits for its turn, and nothing is unread."""
     if rec.owner or rec.turn or rec.unread or rec.partial is not None or rec.side is not None:
         return False
-    return {seen.state for seen in rec.seen.values()} == {"done"}
+    return set(map(_state, rec.seen.values())) == _DONE
 
 
 def met(conduct: Conduct, delivery: Delivery, rec: Record, now: int, owner: str, machine: Machine) -> Attempt | None:

@@ -79,19 +79,18 @@ class Route(msgspec.Struct, frozen=True):
     def flags(self) -> int:
         return self.pattern.flags if self.pattern else 0
 
-    def takes(self, message: Incoming) -> bool:
-        return self._of_kind(message) and self._matches(message)
+    def takes(self, message: Incoming, word: str) -> bool:
+        """Whether the message is for it. `word`: as which its exact words are compared with it."""
+        if not self._of_kind(message):
+            return False
+        if self.words is not None:
+            return word in self.words
+        return self.pattern is None or self.pattern.search(subject(message)) is not None
 
     def _of_kind(self, message: Incoming) -> bool:
         if message.kind == "event":
             return self.kind == kind_of(message)
         return self.kind in (message.kind, "default") or (self.kind == "text" and bool(message.text))
-
-    def _matches(self, message: Incoming) -> bool:
-        subject = message.key if message.kind == "event" else message.text
-        if self.words is not None:
-            return (subject if message.kind == "event" else normal(subject)) in self.words
-        return self.pattern is None or self.pattern.search(subject) is not None
 
     @property
     def rank(self) -> int:
@@ -106,6 +105,11 @@ class Route(msgspec.Struct, frozen=True):
 def kind_of(message: Incoming) -> str:
     """A message's kind as routes name it."""
     return f"event:{message.event}" if message.kind == "event" else message.kind
+
+
+def subject(message: Incoming) -> str:
+    """What of a message words and patterns look at."""
+    return message.key if message.kind == "event" else message.text
 
 
 class Router:
@@ -132,7 +136,11 @@ class Router:
 
     def choose(self, message: Incoming, *, interrupts: bool = False) -> Route | None:
         """The route that takes the message, or None; with `interrupts` only among the routes that interrupt."""
-        fits = [route for route in self._routes if (route.interrupt or not interrupts) and route.takes(message)]
+        routes = [route for route in self._routes if route.interrupt or not interrupts]
+        if not routes:
+            return None
+        word = message.key if message.kind == "event" else normal(message.text)
+        fits = [route for route in routes if route.takes(message, word)]
         return min(fits, key=lambda route: (route.rank, route.kind != kind_of(message)), default=None)
 
     def named(self, name: str, kind: str, pattern: str | None) -> Route | None:

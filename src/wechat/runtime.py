@@ -348,7 +348,7 @@ class Runtime:
         for drive in self._drives.get(key, ()):
             if drive is not by:
                 with contextlib.suppress(RuntimeError):  # its loop has ended
-                    drive.rung.set()
+                    drive.rung.ring()
 
     def answer(self, key: str, message: str, say: Any, doubt: bool) -> None:
         """A reply is bound: whoever waits for it here has it."""
@@ -610,7 +610,7 @@ class Drive:
             False  # whether it may hear that what it waits for has changed: to be ready for that takes time
         )
         self._waiting: anyio.CancelScope | None = None
-        self.rung = asyncio.Event()  # something came to be known here since the store was asked last
+        self.rung = Signal()  # something came to be known here since the store was asked last
         self.stands: turn.Effect | None = None  # what is to be done next, where it was driven as far as it goes at once
         self._patch: Patch | None = None  # what is being written: made again, it is the very same
         self._first: float | None = None  # when what is being asked of the store was asked first
@@ -704,11 +704,7 @@ class Drive:
     async def wait(self, effect: turn.Wait) -> None:
         self.reached = True
         if effect.here:
-            timer = asyncio.get_running_loop().call_later((effect.until - self._runtime.now()) / 1000, self.rung.set)
-            try:
-                await self.rung.wait()
-            finally:
-                timer.cancel()
+            await self.rung.within((effect.until - self._runtime.now()) / 1000)
             return
         with contextlib.suppress(StoreUnreachable):  # it is a hint: the load that follows asks again
             if not self.unsettled:
@@ -719,7 +715,7 @@ class Drive:
 
     def look_again(self) -> None:
         """What it waits for has changed."""
-        self.rung.set()
+        self.rung.ring()
         if self._waiting is not None:
             self._waiting.cancel()
 

@@ -132,6 +132,10 @@ class Signal:
         self._set = True
         self.wake()
 
+    def clear(self) -> None:
+        """It is as if it had not been set."""
+        self._set = False
+
     def wake(self) -> None:
         """Whoever waits need not any more: it is set, or its time is over. On its own event loop."""
         if self._waits is not None and not self._waits.done():
