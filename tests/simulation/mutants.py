@@ -66,7 +66,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "who waits or is looked at comes first",
-                '{seen.state for seen in rec.seen.values()} == {"done"}',
+                "set(map(_state, rec.seen.values())) == _DONE",
                 "True",
             ),
             ("a message that was forgotten is not new", " or message.created <= rec.watermark", ""),
