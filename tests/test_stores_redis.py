@@ -703,6 +703,18 @@ async def test_who_still_waits_as_a_store_is_closed_is_told_so(url: str, client:
     assert all(isinstance(each, StoreUnreachable | Loaded) for each in came)
 
 
+async def test_many_who_ask_at_once_need_one_connection(url: str, client: Any, key: str) -> None:
+    store = RedisStore(url)
+    await store.load(key)
+    await until(lambda: not store._lines._tasks)  # type: ignore[union-attr]  # it has looked what the server is like
+    before = client.info("stats")["total_connections_received"]
+    for crowd in (1, 300, 1, 2, 300):
+        came = await gathered(*(store.load(f"{key}{i}") for i in range(crowd)))
+        assert [each.version for each in came] == [""] * crowd
+    assert client.info("stats")["total_connections_received"] == before
+    await store.close()
+
+
 async def test_who_gives_up_takes_nobody_else_along(store: RedisStore, key: str) -> None:
     asked = [asyncio.ensure_future(store.patch(f"{key}{i}", "", Patch("v1", {}))) for i in range(100)]
     await checkpoint()

@@ -11,8 +11,9 @@ Rules that this file obeys:
    not: the user can still be told within WeChat's five seconds.
 5. What wakes is published on a channel named as the key is, and each event loop listens on one connection for all who wait
    there. Whoever waits looks again and again until its channel is heard, and is woken where that connection breaks.
-6. A few commands are under way at once; who comes meanwhile waits for one of them, and all who wait go together, as one
-   pipeline. So one user's command is sent at once, and a thousand users' cost a fraction of a thousand.
+6. One pipeline is under way at a time: who comes meanwhile waits for it, and all who wait go together. Where several did,
+   who comes next is likely not alone either, and waits for the others of that moment. So one user's command is sent at
+   once, and a thousand users' cost a fraction of a thousand. One connection does: a server does one thing at a time, too.
 7. What the server is like is looked at once in each process, behind the first answer: it delays nothing, and fails nothing.
 8. Where the records lie on several servers, or on one that changes, `topology` knows it, and each server has a line of its
    own: one that is gone holds up nobody else. Who is told that another server has the record goes there. Who meets a server
@@ -69,8 +70,6 @@ _PATHS = {"redis": r"(/\d*)?", "rediss": r"(/\d*)?", "unix": "/.+"}
 _VERSION = "v"
 #: seconds to wait for an answer: short enough that the user can still be told within WeChat's five
 _PATIENCE = 3.0
-#: commands, or pipelines of them, under way at once
-_FLIGHTS = 4
 #: how often a command is sent on to another server
 _SENT_ON = 5
 #: seconds before a connection that broke is opened again to listen on
@@ -251,63 +250,57 @@ class _Line:
         self._client, self._waits, self._patience, self.beside = client, waits, patience, beside
         self._names = {name: client.register_script(script).sha for name, script in _SCRIPTS.items()}
         self._closed = False
+        self._wire: Wire | None = None  # on which all fly
+        self._flying = False
+        self._together = False  # whether several flew together last
         self._waiting: list[_Asked] = []
-        self._wires, self._free = list[Wire](), list[Wire]()
         self._apart: set[Wire] = set()  # those on which a single command is asked
 
     async def ask(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
         """What the server answers."""
         asked = _Asked(command, key, arguments)
-        if not self._wires:
-            self._free.append(self._wire())
-        if self._free:
-            [came] = await self._flown(self._free.pop(), [asked])
-        else:
-            self._grow()
+        if self._flying or self._together:
+            if not (self._flying or self._waiting):
+                self._loop.call_soon(self._next)
             asked.answer = self._loop.create_future()
             self._waiting.append(asked)
             came = await asked.answer
+        else:
+            [came] = await self._flown([asked])
         if isinstance(came, Exception):
             raise came
         return came
 
-    async def _flown(self, wire: Wire, crew: Sequence[_Asked]) -> list[Any]:
+    async def _flown(self, crew: Sequence[_Asked]) -> list[Any]:
         """Send these, and have those who wait then sent behind them. Gives the answers, or what is wrong."""
+        self._flying = True
         try:
-            return await self._answers(wire, crew)
+            self._wire = self._wire or self._made()
+            return await self._answers(self._wire, crew)
         except (RedisError, OSError) as error:
             if isinstance(error, Disconnected | SlowAnswer | OSError):  # whoever waits would wait in vain, too
                 waiting, self._waiting = self._waiting, []
                 _answer(waiting, [error] * len(waiting))
             return [error] * len(crew)
         finally:
-            self._free.append(wire)
+            self._flying = False
             self._next()
 
-    def _grow(self) -> None:
-        """One more flight at once, from when its connection is open: that takes several round trips, and nobody waits for them."""
-        if len(self._wires) < _FLIGHTS:
-            self.beside(self._open(self._wire()))
-
-    async def _open(self, wire: Wire) -> None:
-        with suppress(RedisError, OSError):  # then whoever flies with it opens it, or is told
-            await wire.ask([])
-        self._free.append(wire)
-        self._next()
-
     def _next(self) -> None:
-        if not self._free or not self._waiting:
+        """Send those who wait, if nobody is under way."""
+        if self._flying or not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
         gone = [Disconnected("the connection was closed")] * len(waiting)
         if self._closed:
             _answer(waiting, gone)
             return
-        flight = self.beside(self._fly_for(self._free.pop(), waiting))
+        self._flying, self._together = True, len(waiting) > 1
+        flight = self.beside(self._fly_for(waiting))
         flight.add_done_callback(lambda _: _answer(waiting, gone))  # who has no answer yet: it was cancelled
 
-    async def _fly_for(self, wire: Wire, crew: Sequence[_Asked]) -> None:
-        _answer(crew, await self._flown(wire, crew))
+    async def _fly_for(self, crew: Sequence[_Asked]) -> None:
+        _answer(crew, await self._flown(crew))
 
     async def ask_where_it_comes(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
         """What the server answers to which a Cluster moves the record just now."""
@@ -355,12 +348,6 @@ class _Line:
             answers[i] = answer
         return answers
 
-    def _wire(self) -> Wire:
-        """One more for flights."""
-        wire = self._made()
-        self._wires.append(wire)
-        return wire
-
     def _made(self) -> Wire:
         connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         return Wire(connection, self._patience)
@@ -388,8 +375,9 @@ class _Line:
         self._closed = True
 
     async def hang_up(self) -> None:
-        for wire in (*self._wires, *self._apart):
-            await wire.close()
+        for wire in (self._wire, *self._apart):
+            if wire is not None:
+                await wire.close()
 
 
 class _Lines:

@@ -58,7 +58,7 @@ class Wire:
             self._watch(self._until)
         try:
             await self._connection.send_packed_command(packed, check_health=False)  # it connects where it must
-            return [await self._answer() for _ in packed]
+            return await self._answers(len(packed))
         except BaseException as error:
             await self._connection.disconnect(nowait=True)
             if self._late and isinstance(error, Disconnected | OSError):
@@ -69,11 +69,14 @@ class Wire:
             if self._closed:  # while it was being opened
                 await self._connection.disconnect(nowait=True)
 
-    async def _answer(self) -> Any:
-        try:
-            return await self._connection.read_response()
-        except (ResponseError, UnicodeDecodeError) as error:
-            return error
+    async def _answers(self, count: int) -> list[Any]:
+        answers: list[Any] = []
+        while len(answers) < count:
+            try:
+                answers.append(await self._connection.read_response())
+            except (ResponseError, UnicodeDecodeError) as error:
+                answers.append(error)
+        return answers
 
     def _watch(self, until: float) -> None:
         self._timer = self._loop.call_at(until, self._look)
