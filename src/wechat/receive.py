@@ -21,7 +21,6 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
-from xml.parsers import expat
 
 import msgspec
 from msgspec.structs import force_setattr, replace
@@ -515,6 +514,8 @@ def _flat(body: bytes) -> dict[str, str]:
 
 
 def _tree(body: bytes) -> dict[str, Any]:
+    from xml.parsers import expat  # few pushes need it, and whoever imports the package waits for less
+
     reader = _Reader()
     parser = expat.ParserCreate("utf-8")  # what the body names would be looked up among Python's codecs
     parser.XmlDeclHandler = reader.declaration
