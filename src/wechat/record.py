@@ -1000,8 +1000,6 @@ def _lines(kept: Mapping[str, str], count: int) -> Iterable[str]:
 def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
     """What a store must put and drop to make `after` of `before`."""
     put: dict[str, str] = {}
-    if _head_values(before) != _head_values(after):
-        put["h"] = _head(after)
     same = after.journal.begins_as(before.journal)
     for i, line in enumerate(after.journal.since(same), same):
         put[str(i)] = line
@@ -1022,7 +1020,8 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
             drop.append("p")
         else:
             put["p"] = _part(after.partial)
-    if put and not (before.seen or before.journal):  # it may be the first that is written of it
+    first = put and not (before.seen or before.journal)  # that is written of it, perhaps
+    if first or _head_values(before) != _head_values(after):
         put["h"] = _head(after)
     return put, drop
 
