@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -53,7 +54,8 @@ class BothWays:
         if write is None:
             assert live.machine is machine
             return None
-        double = replay(conduct.router.scripts, twin.rec.dialog(), conduct.voice)
+        lines = twin.rec.dialog()
+        double = replay(conduct.router.scripts, lines, conduct.voice) if lines else None
         long = turn._visit(conduct, delivery, twin, owner, turn.Live(twin.rec, double))
         assert comparable(write) == comparable(next(long))
         came = yield write
@@ -202,6 +204,11 @@ def aside(message: Any) -> str:
     return "aside"
 
 
+def other(message: Any) -> Any:
+    yield "other?"
+    return "over"
+
+
 def hurry(message: Any) -> str:
     return "hurried"
 
@@ -248,6 +255,13 @@ def test_in_a_conversation_that_goes_on_to_each(word: str, hooks: tuple[str, ...
         talk(chat, said)
 
 
+def test_one_that_opens_a_dialog_where_none_waits_is_ordinary_too(both_ways: BothWays) -> None:
+    chat = waiting()
+    assert both_ways.gone["asked"] == 1
+    assert [chat.say(word) for word in ("end", "everything", "plain")] == ["ended", "begin?", "plain?"]
+    assert (both_ways.gone["asked"], both_ways.gone["ended"]) == (3, 1)
+
+
 # ---- what is not ordinary -------------------------------------------------------------------------------------------
 
 
@@ -272,6 +286,16 @@ def test_a_dialog_that_is_alive_nowhere_is_not(both_ways: BothWays) -> None:
     chat.crash()
     assert chat.say("plain") == "plain?"
     assert both_ways.gone.total() == gone
+
+
+def test_one_that_a_route_takes_which_interrupts_is_not(both_ways: BothWays) -> None:
+    """It would have the message first, though another's word is the very one."""
+    bot = made()
+    bot.text(re.compile("every"), interrupt=True)(other)
+    chat = Chat(bot)
+    chat.say("everything else")
+    assert (chat.say("plain"), both_ways.gone["ended"]) == ("over", 1)
+    assert (chat.say("everything"), both_ways.gone.total()) == ("other?", 1)
 
 
 def test_one_that_was_pushed_before_is_not_for_somebody_may_have_died_of_it(both_ways: BothWays) -> None:

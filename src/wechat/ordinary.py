@@ -1,4 +1,5 @@
-"""The ordinary message: typed in answer to a question that waits quietly, and answered with the next one.
+"""The ordinary message: typed in answer to a question that waits quietly, or where none does to open a dialog; and answered with
+the next question.
 
 Most messages are that, and of all that may become of a message almost nothing can become of theirs. So it is not asked: this is
 a straight line through what `attempt.arriving`, `record.look` and an `Attempt` find out one after the other.
@@ -17,7 +18,7 @@ from .attempt import Attempt, Conduct, Delivery, is_repeated
 from .dialog import Ask
 from .record import Record, Seen
 from .replay import Incoming, Machine, Reopening, choice, sign
-from .router import normal
+from .router import Route, normal
 
 _state, _DONE = operator.attrgetter("state"), {"done"}
 
@@ -26,22 +27,27 @@ def is_quiet(rec: Record) -> bool:
     """Whether nobody works at anything, nothing waits for its turn, and nothing is unread."""
     if rec.owner or rec.turn or rec.unread or rec.partial is not None or rec.side is not None:
         return False
-    return set(map(_state, rec.seen.values())) == _DONE
+    return set(map(_state, rec.seen.values())) <= _DONE
 
 
-def met(conduct: Conduct, delivery: Delivery, rec: Record, now: int, owner: str, machine: Machine) -> Attempt | None:
-    """What a delivery of it makes of a quiet record, and of the dialog that is alive; None, and nothing has changed, for any other."""
-    message, ask = delivery.message, machine.want
-    if not (isinstance(ask, Ask) and _is_new(delivery, rec, now)):
+def met(
+    conduct: Conduct, delivery: Delivery, rec: Record, now: int, owner: str, machine: Machine | None
+) -> Attempt | None:
+    """What a delivery of it makes of a quiet record, and of the dialog that waits there, which is alive; None, and nothing has
+    changed, for any other. `machine`: None where no dialog waits."""
+    message = delivery.message
+    if message.kind != "text" or conduct.before or not _is_new(delivery, rec, now):
         return None
     at = record.arrival_time(rec, now)
-    if not _is_answer(conduct, rec, at, message, ask):
+    route = _opens(conduct, message) if machine is None else None
+    if route is None and not _is_answer(conduct, rec, at, message, machine):
         return None
     seen = record.take_at_once(rec, now, message.id, message.created, at, delivery.mark, owner)
     attempt = Attempt(conduct, delivery, rec, now, machine)
-    kind = journal.Answered if machine.understands(message) else journal.Misread
-    payload = conduct.voice.payload(message)
-    attempt.feed(kind(now, message.id, message.created, payload, sign(ask), choice(ask, message)))
+    if route is not None:
+        attempt.begin(route, seen, message)
+    elif machine is not None:
+        _answer(attempt, machine, message)
     if not _asks(attempt, seen):
         attempt.proceed()
     return attempt
@@ -54,9 +60,18 @@ def _is_new(delivery: Delivery, rec: Record, now: int) -> bool:
     return not (known or delivery.worker.stopping or is_repeated(message, now))
 
 
-def _is_answer(conduct: Conduct, rec: Record, at: int, message: Incoming, ask: Ask[object]) -> bool:
+def _opens(conduct: Conduct, message: Incoming) -> Route | None:
+    """The route whose dialog it opens, where it can do nothing else."""
+    if conduct.router.choose(message, interrupts=True) is not None:
+        return None
+    route = conduct.router.choose(message)
+    return None if route is None or route.aside else route
+
+
+def _is_answer(conduct: Conduct, rec: Record, at: int, message: Incoming, machine: Machine | None) -> bool:
     """Whether it can be nothing but an answer to the question that stands, and comes in time."""
-    if message.kind != "text" or ask.accept is not None or isinstance(ask, Reopening) or conduct.before:
+    ask = None if machine is None else machine.want
+    if not isinstance(ask, Ask) or ask.accept is not None or isinstance(ask, Reopening):
         return False
     if rec.early(at) or rec.late(at) > 0:
         return False
@@ -64,6 +79,14 @@ def _is_answer(conduct: Conduct, rec: Record, at: int, message: Incoming, ask: A
     if word in conduct.cancel or word in conduct.back:
         return False
     return conduct.router.choose(message, interrupts=True) is None
+
+
+def _answer(attempt: Attempt, machine: Machine, message: Incoming) -> None:
+    """The dialog takes it."""
+    ask, payload = machine.want, attempt.voice.payload(message)
+    assert isinstance(ask, Ask)
+    kind = journal.Answered if machine.understands(message) else journal.Misread
+    attempt.feed(kind(attempt.now, message.id, message.created, payload, sign(ask), choice(ask, message)))
 
 
 def _asks(attempt: Attempt, seen: Seen) -> bool:

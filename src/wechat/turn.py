@@ -359,8 +359,9 @@ class Visit(msgspec.Struct, frozen=True):
 
 
 def _met(conduct: Conduct, delivery: Delivery, desk: Desk, owner: str, live: Live) -> Effects:
-    """An ordinary message, and a dialog that is alive. None for any other, or where the record has changed meanwhile."""
-    if live.machine is None or not ordinary.is_quiet(desk.rec):
+    """An ordinary message, and a dialog that is alive, or none that waits. None for any other, or where the record has changed meanwhile."""
+    waits = live.machine is None and bool(desk.rec.journal)  # its dialog is not alive here
+    if waits or not ordinary.is_quiet(desk.rec):
         return None
     rec = desk.rec.copy()
     record.settle(rec, desk.now)

@@ -66,7 +66,7 @@ MUTANTS: list[Mutant] = [
             ),
             (
                 "who waits or is looked at comes first",
-                "set(map(_state, rec.seen.values())) == _DONE",
+                "set(map(_state, rec.seen.values())) <= _DONE",
                 "True",
             ),
             ("a message that was forgotten is not new", " or message.created <= rec.watermark", ""),
@@ -97,6 +97,13 @@ MUTANTS: list[Mutant] = [
                 "journal.Answered if machine.understands(message) else journal.Misread",
                 "journal.Answered",
             ),
+            ("only what was typed is ordinary", 'message.kind != "text" or ', ""),
+            (
+                "who may interrupt opens its own dialog first",
+                "if conduct.router.choose(message, interrupts=True) is not None",
+                "if False",
+            ),
+            ("a handler of one step opens nothing", " or route.aside", ""),
             ("what an ordinary turn remembers is kept", " or machine.puts", ""),
             ("the hooks after a turn see what it says", " or attempt.conduct.after", ""),
             ("all that is said is said, in several replies if need be", "len(parts) != 1 or ", ""),
@@ -841,6 +848,11 @@ MUTANTS: list[Mutant] = [
     *_rows(
         "turn",
         [
+            (
+                "a dialog that waits elsewhere is no reason to open another",
+                "if waits or not ordinary.is_quiet(desk.rec)",
+                "if not ordinary.is_quiet(desk.rec)",
+            ),
             (
                 "what a newer version wrote is not written over",
                 "            if self.newer is not None:\n                raise self.newer\n",
