@@ -48,7 +48,7 @@ def met(
         attempt.begin(route, seen, message)
     elif machine is not None:
         _answer(attempt, machine, message)
-    if not _asks(attempt, seen):
+    if not _ends(attempt, seen):
         attempt.proceed()
     return attempt
 
@@ -89,15 +89,19 @@ def _answer(attempt: Attempt, machine: Machine, message: Incoming) -> None:
     attempt.feed(kind(attempt.now, message.id, message.created, payload, sign(ask), choice(ask, message)))
 
 
-def _asks(attempt: Attempt, seen: Seen) -> bool:
-    """Whether the turn ends in a question, all of which its delivery carries; then it has."""
+def _ends(attempt: Attempt, seen: Seen) -> bool:
+    """Whether the turn ends, in a question or together with the dialog, and its delivery carries all that is said; then it has."""
     machine, now = attempt.machine, attempt.now
-    if machine is None or not isinstance(machine.want, Ask) or machine.puts or attempt.conduct.after:
+    if machine is None or machine.puts or attempt.conduct.after:
+        return False
+    asks = isinstance(machine.want, Ask)
+    if not asks and machine.outcome != "ended":
         return False
     says = attempt.voice.render(machine.said)
     parts, _ = attempt.voice.pack(says)
     if len(parts) != 1 or attempt.delivery.carrier(seen, now) != "open":
         return False
     attempt.reports.append(attempt.summary(says))
-    record.ask_at_once(attempt.rec, now, seen, parts[0], attempt.stand(machine))
+    record.end_at_once(attempt.rec, now, seen, parts[0], attempt.stand(machine) if asks else None)
+    attempt.machine = machine if asks else None
     return True

@@ -297,10 +297,14 @@ def take_at_once(rec: Record, now: int, id: str, created: int, at: int, mark: st
     return seen
 
 
-def ask_at_once(rec: Record, now: int, seen: Seen, say: Say, standing: Standing) -> None:
-    """That message's turn ends in a question, which its delivery carries: `finish` and `give_back` in one."""
+def end_at_once(rec: Record, now: int, seen: Seen, say: Say, standing: Standing | None) -> None:
+    """That message's turn ends, in the question that stands then or with the dialog, and its delivery carries what it says:
+    `finish` and `give_back` in one."""
     rec.turn, rec.owner, rec.until = "", "", 0
-    rec.standing, rec.shown, rec.since = standing, now, 0
+    if standing is None:
+        forget(rec)
+    else:
+        rec.standing, rec.shown, rec.since = standing, now, 0
     change(rec, seen, state="done", reply=say)
 
 

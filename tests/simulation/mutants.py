@@ -104,6 +104,12 @@ MUTANTS: list[Mutant] = [
                 "if False",
             ),
             ("a handler of one step opens nothing", " or route.aside", ""),
+            (
+                "a dialog that failed, or goes on after a step, has not ended",
+                'if not asks and machine.outcome != "ended"',
+                "if False",
+            ),
+            ("a dialog that has ended waits no more", "machine if asks else None\n    return", "machine\n    return"),
             ("what an ordinary turn remembers is kept", " or machine.puts", ""),
             ("the hooks after a turn see what it says", " or attempt.conduct.after", ""),
             ("all that is said is said, in several replies if need be", "len(parts) != 1 or ", ""),
