@@ -275,7 +275,7 @@ MOVES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("queued", "aside", ("step_aside",)),
     ("queued", "fetching", ("refuse",)),
     ("queued", "done", ("refuse", "meet_otherwise", "open", "stop", "leave", "erase")),
-    ("taken", "done", ("finish", "drop", "reroute", "ask_at_once")),
+    ("taken", "done", ("finish", "drop", "reroute", "end_at_once")),
     ("taken", "aside", ("step_aside",)),
     ("aside", "done", ("finish_beside",)),
     ("fetching", "done", ("bind",)),
@@ -425,7 +425,7 @@ def ranked() -> list[Pair]:
     bot.text(re.compile("x"), name="pattern")(lambda: None)
     bot.text("x", name="word")(lambda: None)
     message = TextMessage(text="x")
-    routes = [route for route in bot.routes if route.takes(message)]
+    routes = [route for route in bot.routes if route.takes(message, message.text)]
     return [said[route.script.name] for route in sorted(routes, key=lambda route: route.rank)]
 
 

@@ -12,6 +12,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
@@ -625,6 +626,23 @@ def test_what_a_dialog_sets_in_its_context_is_not_whoever_pusheds() -> None:
         return [said(await bot.deliver(message("form", openid=user))) for user in ("o1", "o2")] + [language.get()]
 
     assert anyio.run(talk) == ["none", "none", "none"]
+
+
+def test_a_bot_that_its_own_waiting_dialog_names_is_forgotten_with_all_who_used_it() -> None:
+    async def talk() -> weakref.ref[Bot]:
+        bot = Bot("token", account="gh_1", store="memory://")
+
+        @bot.text("form")
+        def form(message: Message) -> Any:
+            yield f"{bot.settings.account}?"
+
+        assert said(await bot.deliver(message("form"))) == "gh_1?"
+        await bot.aclose()
+        return weakref.ref(bot)
+
+    bot = anyio.run(talk)
+    gc.collect()
+    assert bot() is None
 
 
 def test_a_loop_that_ends_while_something_is_written_says_nothing(caplog: Any) -> None:

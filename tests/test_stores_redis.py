@@ -715,6 +715,23 @@ async def test_many_who_ask_at_once_need_one_connection(url: str, client: Any, k
     await store.close()
 
 
+async def test_who_asks_just_as_a_store_is_closed_is_told_so(url: str, key: str) -> None:
+    async def a_moment_later(work: Any) -> Any:
+        await checkpoint()
+        return await work
+
+    store = RedisStore(url)
+    await store.load(key)
+    await gathered(store.load(key), store.load(key), store.load(key))  # several together: they wait for each other
+    line = store._lines.only  # type: ignore[union-attr]
+    assert line is not None
+    asked = [store.load(key), a_moment_later(store.load(key)), a_moment_later(store.close())]
+    came = await gathered(*asked)
+    assert all(isinstance(each, StoreUnreachable) for each in came[:2])
+    with anyio.fail_after(5), pytest.raises(redis.exceptions.ConnectionError):
+        await line.ask("look", key, ())
+
+
 async def test_who_gives_up_takes_nobody_else_along(store: RedisStore, key: str) -> None:
     asked = [asyncio.ensure_future(store.patch(f"{key}{i}", "", Patch("v1", {}))) for i in range(100)]
     await checkpoint()

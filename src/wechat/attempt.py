@@ -10,6 +10,7 @@ Rule 2: no effects. Where a step or a hook is to be done, an attempt stops; whoe
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -674,8 +675,7 @@ class Attempt:
         """What of the ask that the dialog stands at must be on record: another one each time, for another question may be alike."""
         ask = machine.want
         assert isinstance(ask, Ask)
-        timeout = machine.timeout(self.conduct.expire) * 1000
-        timeout = timeout if timeout == math.inf else int(timeout)
+        timeout = _milliseconds(machine.timeout(self.conduct.expire))
         if ask.accept is None and not ask.options:
             return Standing(timeout, key=sign(ask))
         labels = [
@@ -813,6 +813,12 @@ class Attempt:
             if isinstance(entry, MESSAGES) and entry.message == seen.id and entry.payload is not None:
                 return self.voice.message(entry.payload, seen.id, seen.created)
         return self.voice.message("", seen.id, seen.created)
+
+
+@functools.lru_cache(256)
+def _milliseconds(seconds: float) -> float:
+    """Whole ones, but for ever; the same object for all who wait so long, for many do."""
+    return seconds if seconds == math.inf else int(seconds * 1000)
 
 
 #: entries that keep what a message says

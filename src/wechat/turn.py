@@ -118,7 +118,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     doubt: bool
 
 
-class Keep(msgspec.Struct, frozen=True, gc=False):
+class Keep(msgspec.Struct, frozen=True):
     """The conversation as it stands now, for the next message. Gives None."""
 
     version: str

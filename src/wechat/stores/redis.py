@@ -75,6 +75,8 @@ _SENT_ON = 5
 #: seconds before a connection that broke is opened again to listen on
 _APART = 0.25
 
+_CLOSED = "the connection was closed"
+
 _log = logging.getLogger("wechat.stores")
 
 
@@ -258,6 +260,8 @@ class _Line:
 
     async def ask(self, command: str, key: str, arguments: Sequence[Any]) -> Any:
         """What the server answers."""
+        if self._closed:
+            raise Disconnected(_CLOSED)
         asked = _Asked(command, key, arguments)
         if self._flying or self._together:
             if not (self._flying or self._waiting):
@@ -291,13 +295,9 @@ class _Line:
         if self._flying or not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
-        gone = [Disconnected("the connection was closed")] * len(waiting)
-        if self._closed:
-            _answer(waiting, gone)
-            return
         self._flying, self._together = True, len(waiting) > 1
         flight = self.beside(self._fly_for(waiting))
-        flight.add_done_callback(lambda _: _answer(waiting, gone))  # who has no answer yet: it was cancelled
+        flight.add_done_callback(lambda _: _answer(waiting, [Disconnected(_CLOSED)] * len(waiting)))  # it was cancelled
 
     async def _fly_for(self, crew: Sequence[_Asked]) -> None:
         _answer(crew, await self._flown(crew))
@@ -371,8 +371,10 @@ class _Line:
             _log.warning("the Redis at %s can lose conversations: %s", where, fault)
 
     def close(self) -> None:
-        """Whoever still waits is told so."""
+        """For good: whoever waits is told so, and whoever is under way when that is cancelled, or its connection is cut."""
         self._closed = True
+        waiting, self._waiting = self._waiting, []
+        _answer(waiting, [Disconnected(_CLOSED)] * len(waiting))
 
     async def hang_up(self) -> None:
         for wire in (self._wire, *self._apart):
@@ -443,7 +445,7 @@ class _Lines:
         learning = self._learn_beside()
         await asyncio.wait({learning})
         if learning.cancelled():
-            raise Disconnected("the connection was closed")
+            raise Disconnected(_CLOSED)
         if self._unlearned is not None:
             raise self._unlearned
 
