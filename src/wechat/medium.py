@@ -15,6 +15,7 @@ import msgspec
 from . import receive, reply
 from .dialog import Ask, Sentence
 from .replay import Reopening, Said
+from .router import subject
 from .texts import Texts
 
 #: how a type of message is called in a sentence: the field of `Texts`; the first that fits
@@ -68,7 +69,7 @@ class Medium(msgspec.Struct, frozen=True, gc=False):
         )
         if pattern is None:
             return message
-        found = re.compile(pattern, flags).search(message.key if message.kind == "event" else message.text)
+        found = re.compile(pattern, flags).search(subject(message))
         return message if found is None else message.with_match(found)
 
     def words(self, payload: Any) -> str | None:

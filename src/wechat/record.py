@@ -1007,8 +1007,7 @@ def changes(before: Record, after: Record) -> tuple[dict[str, str], list[str]]:
     same = after.journal.begins_as(before.journal)
     for i, line in enumerate(after.journal.since(same), same):
         put[str(i)] = line
-    length, before_length = len(after.journal), len(before.journal)
-    drop = [str(i) for i in range(length, before_length)] if length < before_length else []
+    drop = [str(i) for i in range(len(after.journal), len(before.journal))]
     for letter, write, part in _PARTS:
         old, new = part(before), part(after)
         if old is new:

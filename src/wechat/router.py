@@ -139,7 +139,7 @@ class Router:
         routes = [route for route in self._routes if route.interrupt or not interrupts]
         if not routes:
             return None
-        word = message.key if message.kind == "event" else normal(message.text)
+        word = subject(message) if message.kind == "event" else normal(message.text)
         fits = [route for route in routes if route.takes(message, word)]
         return min(fits, key=lambda route: (route.rank, route.kind != kind_of(message)), default=None)
 
